@@ -1,0 +1,23 @@
+#pragma once
+
+#include <limelight/result.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace limelight {
+
+/// Replaces `path` by the given pieces, one after the other, so that whoever looks, also after a crash
+/// or a power cut, finds either the old file or the whole new one: a temporary file beside it, fsync,
+/// rename, fsync of the folder. On failure the temporary file is removed and `path` is as it was.
+Status write_file_atomically(const std::filesystem::path& path,
+                             std::span<const std::span<const std::byte>> pieces);
+Status write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+/// The whole file, or why it cannot be read (missing, a folder, no permission, over `limit` bytes).
+Result<std::string> read_whole_file(const std::filesystem::path& path,
+                                    std::size_t limit = std::size_t{1} << 31);
+
+}  // namespace limelight
