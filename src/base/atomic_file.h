@@ -5,13 +5,15 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace limelight {
 
-/// Replaces `path` by the given pieces, one after the other, so that whoever looks, also after a crash
-/// or a power cut, finds either the old file or the whole new one: a temporary file beside it, fsync,
-/// rename, fsync of the folder. On failure the temporary file is removed and `path` is as it was.
+/// Replaces `path` by the given pieces, one after the other, so that whoever looks, also after a
+/// crash or a power cut, finds either the old file or the whole new one: a temporary file beside
+/// it, fsync, rename, fsync of the folder. On failure the temporary file is removed and `path` is
+/// as it was.
 Status write_file_atomically(const std::filesystem::path& path,
                              std::span<const std::span<const std::byte>> pieces);
 Status write_file_atomically(const std::filesystem::path& path, std::string_view text);

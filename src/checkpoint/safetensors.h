@@ -14,10 +14,10 @@ namespace limelight {
 
 class MappedFile;
 
-/// A safetensors file, mapped into memory and checked as a whole before any tensor is handed out: the
-/// header's length, its JSON, every dtype, shape and byte range (no overlap, no hole, nothing beyond the
-/// file). Views stay valid while the SafetensorsFile lives. Immutable; safe from several threads.
-/// Format: https://github.com/huggingface/safetensors
+/// A safetensors file, mapped into memory and checked as a whole before any tensor is handed out:
+/// the header's length, its JSON, every dtype, shape and byte range (no overlap, no hole, nothing
+/// beyond the file). Views stay valid while the SafetensorsFile lives. Immutable; safe from several
+/// threads. Format: https://github.com/huggingface/safetensors
 class SafetensorsFile {
  public:
   static Result<SafetensorsFile> open(const std::filesystem::path& path);
@@ -49,7 +49,8 @@ struct NamedTensor {
   ConstTensorView view;
 };
 
-/// Writes a safetensors file that is either there complete or not at all (see write_file_atomically).
+/// Writes a safetensors file that is either there complete or not at all (see
+/// write_file_atomically).
 Status write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                          const std::map<std::string, std::string>& metadata = {});
 
