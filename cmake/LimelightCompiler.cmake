@@ -17,6 +17,12 @@ endif()
 # Where a fused multiply-add is wanted, the code says so (Highway's MulAdd). Contraction elsewhere
 # would make results depend on the optimiser.
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off)
+# Designated initialisers leave the rest at its default, and say so by being designated.
+add_compile_options(-Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # False in g++ 12 wherever std::string is added to (GCC bug 105651).
+  add_compile_options(-Wno-restrict)
+endif()
 if(LIMELIGHT_WERROR)
   add_compile_options(-Werror)
 endif()
