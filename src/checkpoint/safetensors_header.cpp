@@ -7,7 +7,6 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <ranges>
 #include <utility>
 
 #include "base/json.h"
@@ -112,6 +111,12 @@ std::optional<std::vector<std::uint64_t>> parse_numbers(const json& value) {
   return numbers;
 }
 
+std::string known_dtypes() {
+  std::string names;
+  for (const auto& [name, dtype] : kNames) names.append(names.empty() ? "" : " ").append(name);
+  return names;
+}
+
 Result<SafetensorsEntry> parse_entry(const json& value, std::string_view name,
                                      std::string_view file) {
   if (!value.is_object()) {
@@ -130,11 +135,9 @@ Result<SafetensorsEntry> parse_entry(const json& value, std::string_view name,
                          ? dtype_from_safetensors_name(dtype_name.get_ref<const std::string&>())
                          : std::nullopt;
   if (!dtype) {
-    return Failure{
-        fmt::format("{}: tensor '{}': dtype: expected one of {}, found {}; convert the "
-                    "tensor to one of them",
-                    printable(file), printable(name), fmt::join(std::views::keys(kNames), " "),
-                    printable(dtype_name.dump()))};
+    return Failure{fmt::format(
+        "{}: tensor '{}': dtype: expected one of {}, found {}; convert the tensor to one of them",
+        printable(file), printable(name), known_dtypes(), printable(dtype_name.dump()))};
   }
   auto shape = parse_numbers(value["shape"]);
   if (!shape) {

@@ -59,6 +59,7 @@ void check(const std::vector<NamedTensor>& tensors) {
 
 std::vector<const NamedTensor*> in_writing_order(const std::vector<NamedTensor>& tensors) {
   std::vector<const NamedTensor*> order;
+  order.reserve(tensors.size());
   for (const NamedTensor& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
     return std::pair(writing_rank(a->view.dtype()), std::string_view(a->name)) <
