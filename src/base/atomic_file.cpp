@@ -27,14 +27,14 @@ constexpr std::size_t kLargestTransfer = std::size_t{1} << 30;  // Linux moves a
 class TemporaryFile {
  public:
   /// Beside `target`, since a rename does not cross file systems; under a name that nobody has.
-  static Result<TemporaryFile> create_beside(const fs::path& target) {
+  /// A new file has `mode` less the process's umask.
+  static Result<TemporaryFile> create_beside(const fs::path& target, mode_t mode) {
     std::random_device random;
     for (;;) {
       const auto name = fmt::format(".limelight-{:08x}{:08x}.tmp", random(), random());
       fs::path path = target.parent_path() / name;
-      // 0666: the process's umask takes away what the person does not want to give.
       FileDescriptor file(
-          ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+          ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
       if (file.ok()) return TemporaryFile(std::move(path), std::move(file));
       if (errno != EEXIST && errno != EINTR) return file_failure("write", target, errno);
     }
@@ -104,8 +104,9 @@ Result<std::optional<mode_t>> permissions_to_keep(const fs::path& target) {
         printable_path(target))};
   }
   // A rename asks the folder alone; whoever made the file read-only meant the file.
-  if (::access(target.c_str(), W_OK) != 0) return file_failure("write", target, errno);
-  return std::optional<mode_t>(status.st_mode & 07777);
+  if (::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0)
+    return file_failure("write", target, errno);
+  return std::optional<mode_t>(status.st_mode & 0777);
 }
 
 /// Makes the rename itself survive a power cut.
@@ -147,7 +148,8 @@ Status write_file_atomically(const fs::path& path,
   const fs::path target = follow_links(path);
   const auto permissions = permissions_to_keep(target);
   if (!permissions) return permissions.failure();
-  auto temporary = TemporaryFile::create_beside(target);
+  // With the old file's permissions from the start: a secret must not be readable for a moment.
+  auto temporary = TemporaryFile::create_beside(target, permissions->value_or(0666));
   if (!temporary) return temporary.failure();
   if (permissions->has_value() && !temporary->set_permissions(**permissions)) {
     return file_failure("write", path, errno);

@@ -13,7 +13,10 @@ namespace limelight {
 /// Replaces `path` by the given pieces, one after the other, so that whoever looks, also after a
 /// crash or a power cut, finds either the old file or the whole new one: a temporary file beside
 /// it, fsync, rename, fsync of the folder. On failure the temporary file is removed and `path` is
-/// as it was.
+/// as it was. A new file gets the permissions that the umask leaves, a replaced one keeps its own;
+/// a symbolic link stays one; a read-only file, a folder, a pipe or a device is refused. A process
+/// that is killed midway may leave `.limelight-*.tmp` behind, which can be deleted. Safe from
+/// several threads and processes: the last rename wins.
 Status write_file_atomically(const std::filesystem::path& path,
                              std::span<const std::span<const std::byte>> pieces);
 Status write_file_atomically(const std::filesystem::path& path, std::string_view text);

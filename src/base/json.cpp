@@ -139,7 +139,7 @@ Failure failure_at(std::string_view what, std::string_view text, std::size_t byt
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
   return Failure{fmt::format("{}: line {}, column {} (byte {}): {}; correct the JSON there",
-                             printable(what), line, byte - line_start + 1, byte, reason)};
+                             printable_path(what), line, byte - line_start + 1, byte, reason)};
 }
 
 }  // namespace

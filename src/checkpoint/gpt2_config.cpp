@@ -76,10 +76,11 @@ class ConfigReader {
 
   void refuse(const char* key, std::string_view expected) {
     if (failure_) return;
-    failure_ = Failure{fmt::format(
-        "{}: {}: expected {}, found {}; choose another model or correct "
-        "the file",
-        printable(name_), key, expected, has(key) ? printable(document_[key].dump()) : "none")};
+    failure_ =
+        Failure{fmt::format("{}: {}: expected {}, found {}; choose another model or correct "
+                            "the file",
+                            printable_path(name_), key, expected,
+                            has(key) ? printable(document_[key].dump()) : "none")};
   }
 
   const std::optional<Failure>& failure() const { return failure_; }
@@ -93,8 +94,8 @@ class ConfigReader {
 /// One member's limits, for a message that names the file's key.
 Status check_range(std::string_view name, const char* key, std::int64_t value, std::int64_t most) {
   if (value >= 1 && value <= most) return success();
-  return Failure{fmt::format("{}: {}: expected 1 to {}, found {}; correct it", printable(name), key,
-                             most, value)};
+  return Failure{fmt::format("{}: {}: expected 1 to {}, found {}; correct it", printable_path(name),
+                             key, most, value)};
 }
 
 Status check_sizes(const Gpt2Config& config, std::string_view name) {
@@ -130,7 +131,7 @@ std::int64_t count_parameters(const Gpt2Config& config) {
 Status check_gpt2_config(const Gpt2Config& config, std::string_view name) {
   if (Status sizes = check_sizes(config, name); !sizes) return sizes;
   const auto refuse = [&](std::string_view problem) {
-    return Failure{fmt::format("{}: {}; correct it", printable(name), problem)};
+    return Failure{fmt::format("{}: {}; correct it", printable_path(name), problem)};
   };
   if (config.width % config.num_heads != 0) {
     return refuse(fmt::format("n_head: expected a divisor of n_embd = {}, found {}", config.width,
@@ -162,7 +163,7 @@ Result<Gpt2Config> parse_gpt2_config(std::string_view text, std::string_view nam
     return Failure{
         fmt::format("{}: expected an object with GPT-2's sizes, found {}; give a model's "
                     "config.json",
-                    printable(name), document->type_name())};
+                    printable_path(name), document->type_name())};
   }
   ConfigReader reader(*document, name);
   if (reader.text("model_type", "") != "gpt2") reader.refuse("model_type", "\"gpt2\"");

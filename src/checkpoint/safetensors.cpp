@@ -128,7 +128,7 @@ Result<ConstTensorView> SafetensorsFile::tensor(std::string_view name) const {
   if (found == state_->header.tensors.end()) {
     const auto closest = closest_names(name, names());
     return Failure{fmt::format("{}: expected a tensor '{}', found none of that name; {}",
-                               printable(state_->name), printable(name),
+                               printable_path(state_->name), printable(name),
                                closest.empty() ? "the file has no similar name"
                                                : "the closest are " + quoted_list(closest))};
   }
@@ -138,7 +138,7 @@ Result<ConstTensorView> SafetensorsFile::tensor(std::string_view name) const {
     return Failure{
         fmt::format("{}: tensor '{}': expected at most {} axes and 2^63 elements, found "
                     "a shape of {} axes; reshape it before it is written",
-                    printable(state_->name), printable(name), kMaxRank, entry.shape.size())};
+                    printable_path(state_->name), printable(name), kMaxRank, entry.shape.size())};
   }
   return ConstTensorView(state_->aligned_data_of(name, entry), entry.dtype, *sizes);
 }

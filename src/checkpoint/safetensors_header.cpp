@@ -41,12 +41,12 @@ constexpr std::array<std::pair<std::string_view, DType>, 15> kNames{{
 constexpr std::string_view kDamaged = "the file is damaged: download or write it again";
 
 Failure file_says(std::string_view file, std::string_view problem) {
-  return Failure{fmt::format("{}: {}; {}", printable(file), problem, kDamaged)};
+  return Failure{fmt::format("{}: {}; {}", printable_path(file), problem, kDamaged)};
 }
 
 Failure tensor_says(std::string_view file, std::string_view tensor, std::string_view problem) {
-  return Failure{fmt::format("{}: tensor '{}': {}; {}", printable(file), printable(tensor), problem,
-                             kDamaged)};
+  return Failure{fmt::format("{}: tensor '{}': {}; {}", printable_path(file), printable(tensor),
+                             problem, kDamaged)};
 }
 
 Result<std::string_view> header_text(std::span<const std::byte> bytes, std::string_view file) {
@@ -137,7 +137,7 @@ Result<SafetensorsEntry> parse_entry(const json& value, std::string_view name,
   if (!dtype) {
     return Failure{fmt::format(
         "{}: tensor '{}': dtype: expected one of {}, found {}; convert the tensor to one of them",
-        printable(file), printable(name), known_dtypes(), printable(dtype_name.dump()))};
+        printable_path(file), printable(name), known_dtypes(), printable(dtype_name.dump()))};
   }
   auto shape = parse_numbers(value["shape"]);
   if (!shape) {

@@ -1,0 +1,200 @@
+#include "benchmarks/ceilings.h"
+
+#include <omp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "benchmarks/measure.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "benchmarks/ceilings.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace limelight::bench::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::ScalableTag<float>;
+
+constexpr std::int64_t kChains = 12;
+
+/// Twelve independent chains: more than latency times ports of any core we know (5 * 2), and few
+/// enough for the 16 registers of AVX2. Returns something that depends on all of them.
+float multiply_add_chains(std::int64_t steps) {
+  const FloatTag d;
+  // Every chain converges to 2: no value overflows or becomes denormal.
+  const auto half = hn::Set(d, 0.5f);
+  const auto one = hn::Set(d, 1.0f);
+  auto a = hn::Iota(d, 0), b = hn::Iota(d, 1), c = hn::Iota(d, 2), e = hn::Iota(d, 3);
+  auto f = hn::Iota(d, 4), g = hn::Iota(d, 5), h = hn::Iota(d, 6), i = hn::Iota(d, 7);
+  auto j = hn::Iota(d, 8), k = hn::Iota(d, 9), l = hn::Iota(d, 10), m = hn::Iota(d, 11);
+  for (std::int64_t step = 0; step < steps; ++step) {
+    a = hn::MulAdd(a, half, one);
+    b = hn::MulAdd(b, half, one);
+    c = hn::MulAdd(c, half, one);
+    e = hn::MulAdd(e, half, one);
+    f = hn::MulAdd(f, half, one);
+    g = hn::MulAdd(g, half, one);
+    h = hn::MulAdd(h, half, one);
+    i = hn::MulAdd(i, half, one);
+    j = hn::MulAdd(j, half, one);
+    k = hn::MulAdd(k, half, one);
+    l = hn::MulAdd(l, half, one);
+    m = hn::MulAdd(m, half, one);
+  }
+  const auto abce = hn::Add(hn::Add(a, b), hn::Add(c, e));
+  const auto fghi = hn::Add(hn::Add(f, g), hn::Add(h, i));
+  const auto jklm = hn::Add(hn::Add(j, k), hn::Add(l, m));
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(abce, fghi), jklm)));
+}
+
+double flops_of_step() { return 2.0 * kChains * static_cast<double>(hn::Lanes(FloatTag())); }
+
+/// REQUIRES: count is a multiple of four vectors; both pointers are aligned.
+void exponentials(const float* HWY_RESTRICT in, std::size_t count, float* HWY_RESTRICT out) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  for (std::size_t i = 0; i < count; i += 4 * lanes) {
+    for (std::size_t v = 0; v < 4; ++v) {
+      hn::Store(hn::Exp(d, hn::Load(d, in + i + v * lanes)), d, out + i + v * lanes);
+    }
+  }
+}
+
+/// REQUIRES: count is a multiple of four vectors; the pointer is aligned.
+float sum(const float* in, std::size_t count) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  auto a = hn::Zero(d), b = hn::Zero(d), c = hn::Zero(d), e = hn::Zero(d);
+  for (std::size_t i = 0; i < count; i += 4 * lanes) {
+    a = hn::Add(a, hn::Load(d, in + i));
+    b = hn::Add(b, hn::Load(d, in + i + lanes));
+    c = hn::Add(c, hn::Load(d, in + i + 2 * lanes));
+    e = hn::Add(e, hn::Load(d, in + i + 3 * lanes));
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
+}
+
+const char* target_name() { return hwy::TargetName(HWY_TARGET); }
+
+}  // namespace limelight::bench::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace limelight::bench {
+HWY_EXPORT(multiply_add_chains);
+HWY_EXPORT(flops_of_step);
+HWY_EXPORT(exponentials);
+HWY_EXPORT(sum);
+HWY_EXPORT(target_name);
+
+namespace {
+
+/// Results go here, so that no computation can be left out.
+std::atomic<float> sink;
+
+Rate rate_of(double work, const Seconds& seconds) {
+  return {work / seconds.median, work / seconds.fastest};
+}
+
+/// The pool has this many threads while this lives.
+class PoolSize {
+ public:
+  explicit PoolSize(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+  ~PoolSize() { omp_set_num_threads(before_); }
+  PoolSize(const PoolSize&) = delete;
+  PoolSize& operator=(const PoolSize&) = delete;
+
+ private:
+  int before_;
+};
+
+/// Several times the last cache, so that it holds next to nothing of what is read.
+std::size_t bytes_beyond_caches() {
+  constexpr std::size_t kLeast = std::size_t{256} << 20;
+  constexpr std::size_t kMost = std::size_t{2} << 30;
+  const long last_cache = ::sysconf(_SC_LEVEL3_CACHE_SIZE);
+  return std::clamp(4 * static_cast<std::size_t>(std::max(last_cache, 0l)), kLeast, kMost);
+}
+
+}  // namespace
+
+Rate multiply_add_rate(int threads) {
+  constexpr std::int64_t kSteps = 1 << 20;
+  const PoolSize pool(threads);
+  const Seconds seconds = measure([] {
+#pragma omp parallel
+    sink.store(HWY_DYNAMIC_DISPATCH(multiply_add_chains)(kSteps), std::memory_order_relaxed);
+  });
+  return rate_of(HWY_DYNAMIC_DISPATCH(flops_of_step)() * kSteps * threads, seconds);
+}
+
+Rate exponential_rate(int threads) {
+  constexpr std::size_t kValues = 2048;  // 8 KiB in and 8 KiB out
+  constexpr int kPasses = 1024;
+  const PoolSize pool(threads);
+  AlignedBuffer<float> in(kValues);
+  for (std::size_t i = 0; i < kValues; ++i) {
+    in[i] = -20.0f * static_cast<float>(i) / kValues;  // as scores below their row's maximum are
+  }
+  std::vector<AlignedBuffer<float>> out(static_cast<std::size_t>(threads));
+  for (auto& buffer : out) buffer = AlignedBuffer<float>(kValues);
+  const Seconds seconds = measure([&] {
+#pragma omp parallel
+    {
+      float* mine = out[static_cast<std::size_t>(omp_get_thread_num())].data();
+      for (int pass = 0; pass < kPasses; ++pass) {
+        HWY_DYNAMIC_DISPATCH(exponentials)(in.data(), kValues, mine);
+      }
+    }
+  });
+  for (const auto& buffer : out) sink.store(buffer[kValues / 2], std::memory_order_relaxed);
+  return rate_of(static_cast<double>(kValues) * kPasses * threads, seconds);
+}
+
+Rate read_bandwidth(int threads) {
+  const std::size_t values = bytes_beyond_caches() / sizeof(float) / 4096 * 4096;
+  const std::size_t share = values / static_cast<std::size_t>(threads) / 1024 * 1024;
+  const PoolSize pool(threads);
+  // Each thread's own memory, first touched by it, so that it lies near its processor.
+  std::vector<AlignedBuffer<float>> memory(static_cast<std::size_t>(threads));
+#pragma omp parallel
+  memory[static_cast<std::size_t>(omp_get_thread_num())] = AlignedBuffer<float>(share);
+  const Seconds seconds = measure([&] {
+#pragma omp parallel
+    {
+      const auto& mine = memory[static_cast<std::size_t>(omp_get_thread_num())];
+      sink.store(HWY_DYNAMIC_DISPATCH(sum)(mine.data(), mine.size()), std::memory_order_relaxed);
+    }
+  });
+  return rate_of(static_cast<double>(share * sizeof(float)) * threads, seconds);
+}
+
+Rate sgemm_rate(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
+  const PoolSize pool(threads);
+  AlignedBuffer<float> a(static_cast<std::size_t>(m * k));
+  AlignedBuffer<float> b(static_cast<std::size_t>(k * n));
+  AlignedBuffer<float> c(static_cast<std::size_t>(m * n));
+  std::fill(a.begin(), a.end(), 0.5f);
+  std::fill(b.begin(), b.end(), 0.25f);
+  const Seconds seconds = measure(
+      [&] { dnnl::sgemm('N', 'N', m, n, k, 1.0f, a.data(), k, b.data(), n, 0.0f, c.data(), n); });
+  sink.store(c[0], std::memory_order_relaxed);
+  return rate_of(2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k),
+                 seconds);
+}
+
+std::string instruction_set() { return HWY_DYNAMIC_DISPATCH(target_name)(); }
+
+int all_threads() { return omp_get_max_threads(); }
+
+}  // namespace limelight::bench
+#endif  // HWY_ONCE
