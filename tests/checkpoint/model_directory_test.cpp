@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/atomic_file.h"
+#include "support/conformance.h"
 #include "support/temporary_directory.h"
 
 namespace limelight {
@@ -76,6 +77,17 @@ TEST_F(ModelFolder, IsAFolder) {
   write("file", "x");
   EXPECT_THAT(open_model_directory(folder() / "file").message(), HasSubstr("found a file"));
   EXPECT_THAT(open_model_directory(folder() / "none").message(), HasSubstr("found nothing"));
+}
+
+TEST(ModelFolders, OfOthersOpen) {
+  const fs::path models = test::conformance_folder("models");
+  if (models.empty()) GTEST_SKIP() << "no conformance material";
+  for (const std::string& name : test::list_folders(models)) {
+    if (!fs::exists(models / name / kConfigFile)) continue;
+    const auto model = open_model_directory(models / name);
+    ASSERT_TRUE(model.ok()) << model.message();
+    EXPECT_FALSE(model->weights.names().empty()) << name;
+  }
 }
 
 TEST(TokenizerConfig, AddsNoTokenAndCleansNoSpace) {
