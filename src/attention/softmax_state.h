@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+namespace limelight {
+
+/// What a row's softmax needs to remember of the scores seen so far (Milakov and Gimelshein 2018):
+///   maximum = max of scores,   sum = sum of exp(score - maximum).
+/// merge() is associative and commutative, and the default state is its identity; whatever was
+/// summed with the weights (the context) is rescaled by the factor that merge returns.
+template <class T>
+struct SoftmaxState {
+  T maximum = -std::numeric_limits<T>::infinity();
+  T sum = 0;
+
+  bool empty() const { return sum == 0; }
+
+  /// exp(old maximum - new maximum): what everything weighted so far is to be multiplied by when
+  /// the maximum becomes `next`. An empty state has nothing to rescale, and -inf - -inf is not a
+  /// number.
+  T rescale_to(T next) const { return empty() ? T(0) : std::exp(maximum - next); }
+
+  void merge(const SoftmaxState& other) {
+    if (other.empty()) return;
+    const T next = std::fmax(maximum, other.maximum);
+    sum = sum * rescale_to(next) + other.sum * other.rescale_to(next);
+    maximum = next;
+  }
+
+  /// log of the sum of exp of all scores; -infinity when there was none.
+  T lse() const { return empty() ? -std::numeric_limits<T>::infinity() : maximum + std::log(sum); }
+};
+
+}  // namespace limelight
