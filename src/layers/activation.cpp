@@ -14,6 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace limelight {
 namespace HWY_NAMESPACE {
+namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
@@ -145,6 +146,7 @@ void add(std::int64_t count, const float* a, const float* b, float* out) {
   map_2(count, a, b, out, [](V x, V y) { return hn::Add(x, y); });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace limelight
 HWY_AFTER_NAMESPACE();

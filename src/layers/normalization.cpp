@@ -17,6 +17,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace limelight {
 namespace HWY_NAMESPACE {
+namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
@@ -99,6 +100,7 @@ void add_gain_gradient(std::int64_t width, const float* x, float mean, float inv
   for (std::int64_t i = 0; i < width; ++i) grad_gain[i] += grad_out[i] * ((x[i] - mean) * inverse);
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace limelight
 HWY_AFTER_NAMESPACE();

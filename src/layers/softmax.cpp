@@ -15,6 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace limelight {
 namespace HWY_NAMESPACE {
+namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
@@ -69,6 +70,7 @@ void scale(std::int64_t width, float factor, const float* x, float* out) {
   for (std::int64_t i = 0; i < width; ++i) out[i] = x[i] * factor;
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace limelight
 HWY_AFTER_NAMESPACE();
