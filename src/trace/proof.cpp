@@ -13,12 +13,15 @@
 namespace limelight {
 namespace {
 
+/// Keeps the larger; NaN is larger than any number, and stays.
+void keep_largest(double& largest, double value) {
+  if (std::isnan(value) || value > largest) largest = value;
+}
+
 StageProof compare(std::string stage, const Matrix& recorded, const Matrix64& reference) {
   StageProof proof{std::move(stage), 0, 0};
   for (std::size_t i = 0; i < recorded.values.size(); ++i) {
-    const double difference = std::fabs(recorded.values[i] - reference.values[i]);
-    // Written so that a NaN is the largest difference there is.
-    if (!(difference <= proof.largest_difference)) proof.largest_difference = difference;
+    keep_largest(proof.largest_difference, std::fabs(recorded.values[i] - reference.values[i]));
     proof.largest_value = std::max(proof.largest_value, std::fabs(reference.values[i]));
   }
   return proof;
@@ -127,8 +130,7 @@ void prove_weights(const HeadTrace& head, Proof& proof) {
       sum += head.weights.at(i, j);
       if (j > i && head.weights.at(i, j) != 0) masked_are_zero = false;
     }
-    const double deviation = std::fabs(sum - 1);
-    if (!(deviation <= largest_deviation)) largest_deviation = deviation;
+    keep_largest(largest_deviation, std::fabs(sum - 1));
   }
   proof.invariants.push_back({"every row of weights sums to 1", largest_deviation <= 1e-5,
                               measured("largest |sum - 1|", largest_deviation)});
