@@ -173,14 +173,6 @@ bool Proof::holds() const {
                      [](const InvariantProof& proof) { return proof.holds; });
 }
 
-double Proof::largest_difference() const {
-  double largest = 0;
-  for (const StageProof& proof : stages) {
-    if (!(proof.largest_difference <= largest)) largest = proof.largest_difference;
-  }
-  return largest;
-}
-
 Proof prove(const Transformer& model, const Trace& trace, const HeadTrace& head) {
   const Parameters<const float> p = model.parameter_views();
   const BlockParameters<const float>& block = p.blocks[static_cast<std::size_t>(head.layer)];

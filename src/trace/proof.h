@@ -30,8 +30,6 @@ struct Proof {
   /// The stage of that name. REQUIRES: it was proven.
   const StageProof& stage(const std::string& name) const;
   bool holds() const;
-  /// Of all stages.
-  double largest_difference() const;
 };
 
 /// Proves one head: scores, weights and context against float64, and what must hold of weights and

@@ -71,9 +71,9 @@ std::string heat_matrix(const Matrix& weights, const std::vector<std::string>& l
     out += "\n";
   }
   if (window.first > 0 || window.last + 1 < weights.rows) {
-    out += style.dim(fmt::format("  tokens {} to {} of 0 to {}; all of them: --format json",
-                                 window.first, window.last, weights.rows - 1)) +
-           "\n";
+    const std::string note = fmt::format("  tokens {} to {} of 0 to {}; all of them: --format json",
+                                         window.first, window.last, weights.rows - 1);
+    out += style.dim(wrapped(note, style.width, 2)) + "\n";
   }
   return out;
 }
