@@ -1,37 +1,37 @@
 #include <limelight/attention.h>
 
-#include "attention/attention_shape.h"
-#include "attention/kernels/reference/reference_attention.h"
-#include "attention/kernels/simd/simd_attention.h"
+#include "attention/check_arguments.h"
+#include "attention/kernels/reference/attention.h"
+#include "attention/visibility.h"
 
 namespace limelight {
 
 void attention(ConstTensorView query, ConstTensorView key, ConstTensorView value, TensorView out,
                const AttentionOptions& options, TensorView lse) {
-  const AttentionShape shape = check_attention(query, key, value, out, lse, options);
-  if (query.dtype() == DType::f64) {
-    reference_forward(shape, query, key, value, out, lse);
-  } else {
-    simd_forward(shape, query, key, value, out, lse);
-  }
+  const ForwardArguments arguments = {query, key, value, out, lse};
+  const AttentionShape shape = check_forward(arguments, options);
+  const Visibility visibility(shape, options);
+  reference::attention_forward(arguments, shape, options, visibility);
+}
+
+void attention_backward(ConstTensorView query, ConstTensorView key, ConstTensorView value,
+                        ConstTensorView out, ConstTensorView lse, ConstTensorView grad_out,
+                        const AttentionGradients& gradients, const AttentionOptions& options) {
+  const BackwardArguments arguments = {query, key, value, out, lse, grad_out, gradients};
+  const AttentionShape shape = check_backward(arguments, options);
+  const Visibility visibility(shape, options);
+  reference::attention_backward(arguments, shape, options, visibility);
 }
 
 void attention_backward(ConstTensorView query, ConstTensorView key, ConstTensorView value,
                         ConstTensorView out, ConstTensorView lse, ConstTensorView grad_out,
                         TensorView grad_query, TensorView grad_key, TensorView grad_value,
                         const AttentionOptions& options) {
-  const AttentionShape s = check_attention(query, key, value, out, lse, options);
-  const DType dtype = query.dtype();
-  check_view("lse", lse, dtype, {s.batch, s.num_heads, s.q_len});
-  check_view("grad_out", grad_out, dtype, {s.batch, s.num_heads, s.q_len, s.value_dim});
-  check_view("grad_query", grad_query, dtype, {s.batch, s.num_heads, s.q_len, s.head_dim});
-  check_view("grad_key", grad_key, dtype, {s.batch, s.num_kv_heads, s.kv_len, s.head_dim});
-  check_view("grad_value", grad_value, dtype, {s.batch, s.num_kv_heads, s.kv_len, s.value_dim});
-  if (dtype == DType::f64) {
-    reference_backward(s, query, key, value, grad_out, grad_query, grad_key, grad_value);
-  } else {
-    simd_backward(s, query, key, value, out, lse, grad_out, grad_query, grad_key, grad_value);
-  }
+  AttentionGradients gradients;
+  gradients.query = grad_query;
+  gradients.key = grad_key;
+  gradients.value = grad_value;
+  attention_backward(query, key, value, out, lse, grad_out, gradients, options);
 }
 
 }  // namespace limelight
