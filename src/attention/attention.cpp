@@ -2,6 +2,7 @@
 
 #include "attention/check_arguments.h"
 #include "attention/kernels/reference/attention.h"
+#include "attention/kernels/simd/simd_attention.h"
 #include "attention/visibility.h"
 
 namespace limelight {
@@ -10,6 +11,7 @@ void attention(ConstTensorView query, ConstTensorView key, ConstTensorView value
                const AttentionOptions& options, TensorView lse) {
   const ForwardArguments arguments = {query, key, value, out, lse};
   const AttentionShape shape = check_forward(arguments, options);
+  if (simd_offers(arguments, options)) return simd_forward(arguments, shape, options);
   const Visibility visibility(shape, options);
   reference::attention_forward(arguments, shape, options, visibility);
 }
@@ -19,6 +21,7 @@ void attention_backward(ConstTensorView query, ConstTensorView key, ConstTensorV
                         const AttentionGradients& gradients, const AttentionOptions& options) {
   const BackwardArguments arguments = {query, key, value, out, lse, grad_out, gradients};
   const AttentionShape shape = check_backward(arguments, options);
+  if (simd_offers(arguments, shape, options)) return simd_backward(arguments, shape, options);
   const Visibility visibility(shape, options);
   reference::attention_backward(arguments, shape, options, visibility);
 }

@@ -29,6 +29,22 @@ namespace limelight {
 inline constexpr std::int64_t kQueryRows = 24;
 inline constexpr std::int64_t kKeyColumns = 128;
 
+/// What a kernel needs to know of a call.
+struct CausalShape {
+  std::int64_t q_len;
+  std::int64_t kv_len;
+  std::int64_t head_dim;
+  std::int64_t value_dim;
+  double softmax_scale;
+  bool causal;
+  std::int64_t causal_offset;  ///< query i sees keys j <= i + causal_offset
+
+  /// Query i sees keys [0, visible_keys(i)).
+  std::int64_t visible_keys(std::int64_t i) const {
+    return causal ? std::clamp<std::int64_t>(i + causal_offset + 1, 0, kv_len) : kv_len;
+  }
+};
+
 /// Rows of one head: element (i, d) is data[i * stride + d].
 template <class T>
 struct HeadRows {
@@ -113,8 +129,8 @@ void scale_row(std::int64_t count, float factor, float* x) {
 }
 
 /// Rows [first, last) of the block that see key j, for a causal mask: those from some row on.
-std::int64_t first_row_seeing(const AttentionShape& shape, std::int64_t first_query,
-                              std::int64_t rows, std::int64_t key) {
+std::int64_t first_row_seeing(const CausalShape& shape, std::int64_t first_query, std::int64_t rows,
+                              std::int64_t key) {
   if (!shape.causal) return 0;
   return std::clamp<std::int64_t>(key - shape.causal_offset - first_query, 0, rows);
 }
@@ -123,7 +139,7 @@ std::int64_t first_row_seeing(const AttentionShape& shape, std::int64_t first_qu
 /// scores, row maximum, rescale, exponentials, accumulate. A tile's weights beyond a row's last
 /// visible key are never multiplied with a value: the product walks row by row where rows see
 /// different numbers of keys.
-void forward_block(const AttentionShape& shape, const ForwardBlock& block) {
+void forward_block(const CausalShape& shape, const ForwardBlock& block) {
   const std::int64_t value_dim = shape.value_dim;
   const auto scale = static_cast<float>(shape.softmax_scale);
   HWY_ALIGN float tile[kQueryRows * kKeyColumns];
@@ -181,7 +197,7 @@ void score_gradients(std::int64_t count, float delta, float scale, const float* 
 
 /// One tile of the backward: queries [i0, i0 + rows), keys [j0, j0 + columns). Weights are
 /// recomputed from lse; then the five products of attention's gradient, each beside what it undoes.
-void backward_tile(const AttentionShape& shape, const BackwardHead& head, std::int64_t i0,
+void backward_tile(const CausalShape& shape, const BackwardHead& head, std::int64_t i0,
                    std::int64_t rows, std::int64_t j0, std::int64_t columns, float* weights,
                    float* grad_scores) {
   const auto scale = static_cast<float>(shape.softmax_scale);
@@ -218,7 +234,7 @@ void backward_tile(const AttentionShape& shape, const BackwardHead& head, std::i
                 head.key.stride, head.grad_query.row(i0), head.grad_query.stride);
 }
 
-void backward_head(const AttentionShape& shape, const BackwardHead& head) {
+void backward_head(const CausalShape& shape, const BackwardHead& head) {
   HWY_ALIGN float weights[kQueryRows * kKeyColumns];
   HWY_ALIGN float grad_scores[kQueryRows * kKeyColumns];
   for (std::int64_t j0 = 0; j0 < shape.kv_len; j0 += kKeyColumns) {
@@ -238,20 +254,47 @@ void backward_head(const AttentionShape& shape, const BackwardHead& head) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "attention/kernels/reference/reference_attention.h"
-
 namespace limelight {
 namespace {
 
 HWY_EXPORT(forward_block);
 HWY_EXPORT(backward_head);
 
+template <class T, class View>
+HeadRows<T> rows_of(const View& view, std::int64_t b, std::int64_t head) {
+  return {view.template data<T>() + b * view.stride(0) + head * view.stride(1), view.stride(2)};
+}
+
 HeadRows<const float> head_rows(const ConstTensorView& view, std::int64_t b, std::int64_t head) {
-  return {row_of<const float>(view, b, head, 0), view.stride(2)};
+  return rows_of<const float>(view, b, head);
 }
 
 HeadRows<float> head_rows(const TensorView& view, std::int64_t b, std::int64_t head) {
-  return {row_of<float>(view, b, head, 0), view.stride(2)};
+  return rows_of<float>(view, b, head);
+}
+
+CausalShape causal_shape(const AttentionShape& shape, const AttentionOptions& options) {
+  const bool bottom_right = options.causal == CausalAlignment::bottom_right;
+  return {.q_len = shape.q_len,
+          .kv_len = shape.new_len,
+          .head_dim = shape.head_dim,
+          .value_dim = shape.value_dim,
+          .softmax_scale =
+              options.softmax_scale.value_or(1 / std::sqrt(static_cast<double>(shape.head_dim))),
+          .causal = options.causal.has_value(),
+          .causal_offset = bottom_right ? shape.new_len - shape.q_len : 0};
+}
+
+bool only_scale_and_causal(const AttentionOptions& o) {
+  const bool views = o.past_key.empty() && o.past_value.empty() && o.key_lengths.empty() &&
+                     o.cu_seqlens_query.empty() && o.cu_seqlens_key.empty() && o.mask.empty() &&
+                     o.bias.empty() && o.query_documents.empty() && o.key_documents.empty() &&
+                     o.sinks.empty();
+  return views && !o.window && !o.alibi && !o.softcap && !o.dropout;
+}
+
+bool is_f32_or_absent(const ConstTensorView& view) {
+  return view.empty() || view.dtype() == DType::f32;
 }
 
 /// Every head of [batch, heads, length, dim] as [dim, length], one after the other.
@@ -292,22 +335,44 @@ bool all_finite(const ConstTensorView& view) {
 
 }  // namespace
 
-void simd_forward(const AttentionShape& shape, const ConstTensorView& query,
-                  const ConstTensorView& key, const ConstTensorView& value, const TensorView& out,
-                  const TensorView& lse) {
+bool simd_offers(const ForwardArguments& arguments, const AttentionOptions& options) {
+  return arguments.query.dtype() == DType::f32 && arguments.out.dtype() == DType::f32 &&
+         is_f32_or_absent(arguments.lse) && only_scale_and_causal(options);
+}
+
+bool simd_offers(const BackwardArguments& arguments, const AttentionShape& shape,
+                 const AttentionOptions& options) {
+  const AttentionGradients& g = arguments.gradients;
+  const bool wanted = !g.query.empty() && !g.key.empty() && !g.value.empty() && g.bias.empty() &&
+                      g.sinks.empty() && g.past_key.empty() && g.past_value.empty();
+  if (!wanted || !only_scale_and_causal(options) || shape.past_len != 0) return false;
+  for (const ConstTensorView& view :
+       {arguments.query, arguments.key, arguments.value, arguments.out, arguments.lse,
+        arguments.grad_out, ConstTensorView(g.query), ConstTensorView(g.key),
+        ConstTensorView(g.value)}) {
+    if (view.dtype() != DType::f32) return false;
+  }
+  return all_finite(arguments.query) && all_finite(arguments.key) && all_finite(arguments.value) &&
+         all_finite(arguments.grad_out);
+}
+
+void simd_forward(const ForwardArguments& arguments, const AttentionShape& call,
+                  const AttentionOptions& options) {
+  const auto& [query, key, value, out, lse] = arguments;
+  const CausalShape shape = causal_shape(call, options);
   const AlignedBuffer<float> key_transposed = transpose_heads(key);
   const auto kernel = HWY_DYNAMIC_DISPATCH(forward_block);
   const std::int64_t blocks = ceil_div(shape.q_len, kQueryRows);
-  const std::int64_t heads = shape.num_heads;
-  parallel_for(shape.batch * heads * blocks, [&](std::int64_t index) {
+  const std::int64_t heads = call.num_heads;
+  parallel_for(call.batch * heads * blocks, [&](std::int64_t index) {
     // Under a causal mask the last blocks cost most: begin with them.
     const std::int64_t first_query = (blocks - 1 - index % blocks) * kQueryRows;
     const std::int64_t b = index / blocks / heads;
     const std::int64_t head = index / blocks % heads;
-    const std::int64_t kv_head = shape.kv_head_of(head);
+    const std::int64_t kv_head = head / call.group();
     const HeadRows<const float> queries = head_rows(query, b, head);
     const HeadRows<float> outs = head_rows(out, b, head);
-    const std::int64_t kv_index = b * shape.num_kv_heads + kv_head;
+    const std::int64_t kv_index = b * call.num_kv_heads + kv_head;
     float* lse_at = nullptr;
     if (!lse.empty()) {
       lse_at = lse.data<float>() + b * lse.stride(0) + head * lse.stride(1) +
@@ -325,23 +390,17 @@ void simd_forward(const AttentionShape& shape, const ConstTensorView& query,
   });
 }
 
-void simd_backward(const AttentionShape& shape, const ConstTensorView& query,
-                   const ConstTensorView& key, const ConstTensorView& value,
-                   const ConstTensorView& out, const ConstTensorView& lse,
-                   const ConstTensorView& grad_out, const TensorView& grad_query,
-                   const TensorView& grad_key, const TensorView& grad_value) {
-  // Tiles multiply masked weights, which are 0, with what stands there: right for numbers, wrong
-  // for NaN and infinity, which the reference keeps apart.
-  if (!all_finite(query) || !all_finite(key) || !all_finite(value) || !all_finite(grad_out)) {
-    return reference_backward(shape, query, key, value, grad_out, grad_query, grad_key, grad_value);
-  }
+void simd_backward(const BackwardArguments& arguments, const AttentionShape& call,
+                   const AttentionOptions& options) {
+  const auto& [query, key, value, out, lse, grad_out, gradients] = arguments;
+  const CausalShape shape = causal_shape(call, options);
   const AlignedBuffer<float> key_transposed = transpose_heads(key);
   const AlignedBuffer<float> value_transposed = transpose_heads(value);
   const auto kernel = HWY_DYNAMIC_DISPATCH(backward_head);
-  const std::int64_t group = shape.num_heads / shape.num_kv_heads;
-  parallel_for(shape.batch * shape.num_kv_heads, [&](std::int64_t index) {
-    const std::int64_t b = index / shape.num_kv_heads;
-    const std::int64_t kv_head = index % shape.num_kv_heads;
+  const std::int64_t group = call.group();
+  parallel_for(call.batch * call.num_kv_heads, [&](std::int64_t index) {
+    const std::int64_t b = index / call.num_kv_heads;
+    const std::int64_t kv_head = index % call.num_kv_heads;
     AlignedBuffer<float> grad_keys(static_cast<std::size_t>(shape.kv_len * shape.head_dim));
     AlignedBuffer<float> grad_values(static_cast<std::size_t>(shape.kv_len * shape.value_dim));
     AlignedBuffer<float> row_lse(static_cast<std::size_t>(shape.q_len));
@@ -349,7 +408,7 @@ void simd_backward(const AttentionShape& shape, const ConstTensorView& query,
     for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
       const HeadRows<const float> outs = head_rows(out, b, head);
       const HeadRows<const float> grads = head_rows(grad_out, b, head);
-      const HeadRows<float> grad_queries = head_rows(grad_query, b, head);
+      const HeadRows<float> grad_queries = head_rows(gradients.query, b, head);
       for (std::int64_t i = 0; i < shape.q_len; ++i) {
         const auto at = static_cast<std::size_t>(i);
         row_lse[at] =
@@ -372,8 +431,8 @@ void simd_backward(const AttentionShape& shape, const ConstTensorView& query,
               .grad_key = grad_keys.data(),
               .grad_value = grad_values.data()});
     }
-    const HeadRows<float> to_key = head_rows(grad_key, b, kv_head);
-    const HeadRows<float> to_value = head_rows(grad_value, b, kv_head);
+    const HeadRows<float> to_key = head_rows(gradients.key, b, kv_head);
+    const HeadRows<float> to_value = head_rows(gradients.value, b, kv_head);
     for (std::int64_t j = 0; j < shape.kv_len; ++j) {
       std::copy_n(grad_keys.data() + j * shape.head_dim, shape.head_dim, to_key.row(j));
       std::copy_n(grad_values.data() + j * shape.value_dim, shape.value_dim, to_value.row(j));

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "attention/attention_shape.h"
+#include "attention/check_arguments.h"
 
 namespace limelight {
 
@@ -11,15 +11,20 @@ namespace limelight {
 // value (forward) and to the largest gradient (backward); tests hold it there. Memory: one
 // transposed copy of key (backward: and value), and under 200 KiB a thread.
 
-void simd_forward(const AttentionShape& shape, const ConstTensorView& query,
-                  const ConstTensorView& key, const ConstTensorView& value, const TensorView& out,
-                  const TensorView& lse);
+/// Whether these kernels offer what is asked for: f32 throughout, and no option but softmax_scale
+/// and causal. Everything else is computed by the reference.
+bool simd_offers(const ForwardArguments& arguments, const AttentionOptions& options);
+/// The same for a backward, which in addition must find only finite numbers: tiles multiply masked
+/// weights, which are 0, with what stands there, and that is wrong for NaN and infinity.
+bool simd_offers(const BackwardArguments& arguments, const AttentionShape& shape,
+                 const AttentionOptions& options);
 
-void simd_backward(const AttentionShape& shape, const ConstTensorView& query,
-                   const ConstTensorView& key, const ConstTensorView& value,
-                   const ConstTensorView& out, const ConstTensorView& lse,
-                   const ConstTensorView& grad_out, const TensorView& grad_query,
-                   const TensorView& grad_key, const TensorView& grad_value);
+// REQUIRES: arguments and options were checked, gave `shape`, and simd_offers them.
+
+void simd_forward(const ForwardArguments& arguments, const AttentionShape& shape,
+                  const AttentionOptions& options);
+void simd_backward(const BackwardArguments& arguments, const AttentionShape& shape,
+                   const AttentionOptions& options);
 
 /// The instruction set that the kernels run on here: "AVX3", "AVX2", ...
 const char* simd_target_name();
