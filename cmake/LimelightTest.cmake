@@ -2,6 +2,9 @@
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
+# Debian's own Python, for which Debian's python3-numpy is; another one may come first on PATH.
+find_program(LIMELIGHT_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+
 function(limelight_test name)
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE limelight_internal limelight_test_support GTest::gtest_main

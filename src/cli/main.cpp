@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <new>
+#include <string>
 
 #include "cli/command.h"
 
@@ -22,6 +23,19 @@ void complain(std::string message) {
   std::fprintf(stderr, "limelight: %s\n", message.c_str());
 }
 
+/// CLI11 would only say that a command is missing.
+std::string unknown_command(const CLI::App& app, const char* first) {
+  const std::string name = first;
+  std::string known;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (command->get_name() == name) return "";
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  }
+  if (name.starts_with('-')) return "";
+  return "there is no command \"" + name + "\"; the commands are " + known +
+         " (see limelight --help)";
+}
+
 int run(int argc, char** argv) {
   CLI::App app(kDescription, "limelight");
   app.set_version_flag("--version", std::string("limelight ") + LIMELIGHT_VERSION);
@@ -34,6 +48,10 @@ int run(int argc, char** argv) {
   if (argc == 1) {
     std::fputs(app.help().c_str(), stdout);
     return cli::kSuccess;
+  }
+  if (const std::string wrong = unknown_command(app, argv[1]); !wrong.empty()) {
+    complain(wrong);
+    return cli::kMistake;
   }
   try {
     app.parse(argc, argv);

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "base/atomic_file.h"
@@ -40,14 +41,15 @@ template <class T>
 CLI::Option* add_plan_option(CLI::App& command, const std::shared_ptr<TrainArguments>& arguments,
                              const std::string& name, const std::string& type,
                              const std::string& help, void (*set)(TrainingPlan&, const T&)) {
-  return command
-      .add_option_function<T>(
-          name,
-          [arguments, set](const T& value) {
-            arguments->changes.push_back([value, set](TrainingPlan& plan) { set(plan, value); });
-          },
-          help)
-      ->type_name(type);
+  CLI::Option* option = command.add_option_function<T>(
+      name,
+      [arguments, set](const T& value) {
+        arguments->changes.push_back([value, set](TrainingPlan& plan) { set(plan, value); });
+      },
+      help);
+  // Of an option given twice the last counts, so that a script's own can be overruled.
+  if constexpr (std::is_arithmetic_v<T>) option->take_last();
+  return option->type_name(type);
 }
 
 void add_text_options(CLI::App& command, const std::shared_ptr<TrainArguments>& arguments) {
@@ -122,6 +124,9 @@ void add_learning_options(CLI::App& command, const std::shared_ptr<TrainArgument
                                  [](TrainingPlan& p, const auto& v) { p.seed = v; });
   add_plan_option<Int>(command, arguments, "--validate-every", "N", "Steps (default 250)",
                        [](TrainingPlan& p, const auto& v) { p.validate_every = v; });
+  add_plan_option<Int>(command, arguments, "--validation-batches", "N",
+                       "Batches to validate on (default 8)",
+                       [](TrainingPlan& p, const auto& v) { p.validation_batches = v; });
   add_plan_option<Int>(command, arguments, "--checkpoint-every", "N", "Steps (default 250)",
                        [](TrainingPlan& p, const auto& v) { p.checkpoint_every = v; });
 }
