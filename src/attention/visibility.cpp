@@ -140,6 +140,74 @@ double Visibility::added(const Sequence& sequence, std::int64_t head, std::int64
   return sum;
 }
 
+namespace {
+
+template <class T>
+void add_elements(const void* data, std::int64_t first, std::int64_t stride, std::int64_t count,
+                  float* row) {
+  const T* from = static_cast<const T*>(data) + first;
+  for (std::int64_t j = 0; j < count; ++j) row[j] += static_cast<float>(from[j * stride]);
+}
+
+void add_elements(const BroadcastView& view, std::int64_t first, std::int64_t count, float* row) {
+  const std::int64_t stride = view.strides[3];
+  switch (view.dtype) {
+    case DType::f64:
+      return add_elements<double>(view.data, first, stride, count, row);
+    case DType::bf16:
+      return add_elements<bfloat16>(view.data, first, stride, count, row);
+    case DType::f16:
+      return add_elements<float16>(view.data, first, stride, count, row);
+    default:
+      return add_elements<float>(view.data, first, stride, count, row);
+  }
+}
+
+}  // namespace
+
+bool Visibility::fill_additions(const Sequence& sequence, std::int64_t head, std::int64_t query,
+                                KeyRange keys, float* row) const {
+  constexpr float kHidden = -std::numeric_limits<float>::infinity();
+  const std::int64_t count = keys.end - keys.begin;
+  const std::int64_t q = query + sequence.first_query;
+  const std::int64_t k = keys.begin + sequence.first_key;
+  std::fill_n(row, count, 0.0f);
+  if (bias_.given()) add_elements(bias_, bias_.offset(sequence.batch, head, q, k), count, row);
+  if (alibi_slopes_.given()) {
+    const auto slope =
+        static_cast<float>(read_number(alibi_slopes_.data, alibi_slopes_.dtype,
+                                       alibi_slopes_.offset(sequence.batch, head, 0, 0)));
+    const std::int64_t place = query + sequence.first_place;
+    for (std::int64_t j = 0; j < count; ++j) {
+      row[j] -= slope * static_cast<float>(std::abs(place - (keys.begin + j)));
+    }
+  }
+  if (mask_.given()) {
+    const std::uint8_t* flags =
+        static_cast<const std::uint8_t*>(mask_.data) + mask_.offset(sequence.batch, head, q, k);
+    for (std::int64_t j = 0; j < count; ++j) {
+      row[j] = flags[j * mask_.strides[3]] == 0 ? kHidden : row[j];
+    }
+  }
+  if (query_documents_.given()) {
+    const std::int64_t document =
+        read_integer(query_documents_.data, query_documents_.dtype,
+                     query_documents_.offset(sequence.batch, head, q, k));
+    for (std::int64_t j = 0; j < count; ++j) {
+      const std::int64_t at = key_documents_.offset(sequence.batch, head, q, k + j);
+      if (read_integer(key_documents_.data, key_documents_.dtype, at) != document) row[j] = kHidden;
+    }
+  }
+  return std::any_of(row, row + count, [](float added) { return added != kHidden; });
+}
+
+void Visibility::fill_dropout_factors(const Sequence& sequence, std::int64_t head,
+                                      std::int64_t query, KeyRange keys, float* row) const {
+  for (std::int64_t j = keys.begin; j < keys.end; ++j) {
+    row[j - keys.begin] = static_cast<float>(dropout_factor(sequence, head, query, j));
+  }
+}
+
 double Visibility::dropout_factor(const Sequence& sequence, std::int64_t head, std::int64_t query,
                                   std::int64_t key) const {
   return dropout_ ? dropout_->factor(sequence.index * num_heads_ + head, query, key) : 1;

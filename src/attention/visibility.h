@@ -91,6 +91,15 @@ class Visibility {
                         std::int64_t key) const;
   bool has_dropout() const { return dropout_.has_value(); }
 
+  /// The same for a row of keys at once, for the fused kernels: row[j - keys.begin] becomes what is
+  /// added to the score of key j in f32, -infinity where a mask of the second kind hides it. Returns
+  /// whether any is not hidden. REQUIRES: keys lie within the sequence.
+  bool fill_additions(const Sequence& sequence, std::int64_t head, std::int64_t query, KeyRange keys,
+                      float* row) const;
+  /// row[j - keys.begin] becomes key j's dropout_factor.
+  void fill_dropout_factors(const Sequence& sequence, std::int64_t head, std::int64_t query,
+                            KeyRange keys, float* row) const;
+
   /// How much of queries [query_begin, query_end) times `keys` is visible to a head. `partial` is
   /// always a right answer for masks of the second kind, and given where finding out would take
   /// longer than computing.

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <atomic>
 #include <cstdint>
 
 namespace limelight {
@@ -15,6 +16,22 @@ void parallel_for(std::int64_t count, const Body& body) {
 #pragma omp parallel for schedule(dynamic, 1)
   for (std::int64_t i = 0; i < count; ++i) body(i);
 }
+
+/// Calls body(i, thread) once for every i in [0, count), begun in the order of i, so that a piece may
+/// wait for what an earlier piece does. `thread` is in [0, most_threads()): for memory of its own.
+/// The rest is as for parallel_for; `alone` keeps it on the calling thread.
+template <class Body>
+void parallel_for_in_order(std::int64_t count, bool alone, const Body& body) {
+  std::atomic<std::int64_t> next = 0;
+#pragma omp parallel if (!alone)
+  {
+    const int thread = omp_get_thread_num();
+    for (std::int64_t i = next++; i < count; i = next++) body(i, thread);
+  }
+}
+
+/// The most threads that a parallel loop begun here may use.
+inline int most_threads() { return omp_get_max_threads(); }
 
 /// How many pieces of at most `piece` cover `extent`.
 constexpr std::int64_t ceil_div(std::int64_t extent, std::int64_t piece) {
