@@ -7,8 +7,8 @@
 
 namespace limelight {
 
-/// The element types a tensor can have. Arithmetic is done in f32, bf16, f16 and f64; the others are
-/// what files, masks and token ids hold.
+/// The element types a tensor can have. Arithmetic is done in f32, bf16, f16 and f64; the others
+/// are what files, masks and token ids hold.
 enum class DType : std::uint8_t {
   f64,
   f32,

@@ -17,8 +17,8 @@ inline constexpr int kMaxRank = 6;
 
 /// A strided view of memory that someone else owns: a pointer, an element type, and for each axis a
 /// size and a stride (in elements, not bytes). `Void` is `void` (TensorView) or `const void`
-/// (ConstTensorView). A view is a value: copying it copies no element. A default-constructed view has
-/// no data and rank 0; `empty()` tells it from a tensor.
+/// (ConstTensorView). A view is a value: copying it copies no element. A default-constructed view
+/// has no data and rank 0; `empty()` tells it from a tensor.
 template <class Void>
 class BasicTensorView {
   template <class T>
@@ -59,8 +59,8 @@ class BasicTensorView {
 
   /// A mutable view is also a const one.
   template <class Other>
-    requires(std::is_const_v<Void> && !std::is_const_v<Other>)
-  BasicTensorView(const BasicTensorView<Other>& other)  // NOLINT(google-explicit-constructor)
+  requires(std::is_const_v<Void> && !std::is_const_v<Other>)
+      BasicTensorView(const BasicTensorView<Other>& other)  // NOLINT(google-explicit-constructor)
       : BasicTensorView(other.raw(), other.dtype(), other.sizes(), other.strides()) {}
 
   bool empty() const { return rank_ == 0 && data_ == nullptr; }

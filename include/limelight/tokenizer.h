@@ -15,10 +15,10 @@ namespace limelight {
 
 using TokenId = std::int32_t;
 
-/// Byte-level byte-pair encoding as GPT-2 does it (Sennrich et al. 2016; Radford et al. 2019): text is
-/// split into pieces by a regular expression, a piece's bytes are merged pair by pair in the order in
-/// which the pairs were learned. Any bytes encode, also invalid UTF-8, and decode to themselves.
-/// Immutable after construction; safe to use from several threads at once.
+/// Byte-level byte-pair encoding as GPT-2 does it (Sennrich et al. 2016; Radford et al. 2019): text
+/// is split into pieces by a regular expression, a piece's bytes are merged pair by pair in the
+/// order in which the pairs were learned. Any bytes encode, also invalid UTF-8, and decode to
+/// themselves. Immutable after construction; safe to use from several threads at once.
 class Tokenizer {
  public:
   struct TrainingOptions {
@@ -28,7 +28,8 @@ class Tokenizer {
     std::function<void(int done, int total)> progress;
   };
 
-  /// Learns merges from text. Ties between equally frequent pairs go to the pair with the smaller ids.
+  /// Learns merges from text. Ties between equally frequent pairs go to the pair with the smaller
+  /// ids.
   static Result<Tokenizer> train(std::string_view text, const TrainingOptions& options);
 
   /// Reads `tokenizer.json` as Hugging Face's tokenizers library writes it for byte-level BPE.

@@ -2,7 +2,7 @@
 
 #include "attention/check_arguments.h"
 #include "attention/kernels/reference/attention.h"
-#include "attention/kernels/simd/simd_attention.h"
+#include "attention/kernels/simd/attention.h"
 #include "attention/visibility.h"
 
 namespace limelight {
@@ -11,8 +11,10 @@ void attention(ConstTensorView query, ConstTensorView key, ConstTensorView value
                const AttentionOptions& options, TensorView lse) {
   const ForwardArguments arguments = {query, key, value, out, lse};
   const AttentionShape shape = check_forward(arguments, options);
-  if (simd_offers(arguments, options)) return simd_forward(arguments, shape, options);
   const Visibility visibility(shape, options);
+  if (simd::offers(arguments)) {
+    return simd::attention_forward(arguments, shape, options, visibility);
+  }
   reference::attention_forward(arguments, shape, options, visibility);
 }
 
@@ -21,8 +23,10 @@ void attention_backward(ConstTensorView query, ConstTensorView key, ConstTensorV
                         const AttentionGradients& gradients, const AttentionOptions& options) {
   const BackwardArguments arguments = {query, key, value, out, lse, grad_out, gradients};
   const AttentionShape shape = check_backward(arguments, options);
-  if (simd_offers(arguments, shape, options)) return simd_backward(arguments, shape, options);
   const Visibility visibility(shape, options);
+  if (simd::offers(arguments)) {
+    return simd::attention_backward(arguments, shape, options, visibility);
+  }
   reference::attention_backward(arguments, shape, options, visibility);
 }
 

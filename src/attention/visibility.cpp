@@ -174,9 +174,8 @@ bool Visibility::fill_additions(const Sequence& sequence, std::int64_t head, std
   std::fill_n(row, count, 0.0f);
   if (bias_.given()) add_elements(bias_, bias_.offset(sequence.batch, head, q, k), count, row);
   if (alibi_slopes_.given()) {
-    const auto slope =
-        static_cast<float>(read_number(alibi_slopes_.data, alibi_slopes_.dtype,
-                                       alibi_slopes_.offset(sequence.batch, head, 0, 0)));
+    const auto slope = static_cast<float>(read_number(
+        alibi_slopes_.data, alibi_slopes_.dtype, alibi_slopes_.offset(sequence.batch, head, 0, 0)));
     const std::int64_t place = query + sequence.first_place;
     for (std::int64_t j = 0; j < count; ++j) {
       row[j] -= slope * static_cast<float>(std::abs(place - (keys.begin + j)));
@@ -190,9 +189,8 @@ bool Visibility::fill_additions(const Sequence& sequence, std::int64_t head, std
     }
   }
   if (query_documents_.given()) {
-    const std::int64_t document =
-        read_integer(query_documents_.data, query_documents_.dtype,
-                     query_documents_.offset(sequence.batch, head, q, k));
+    const std::int64_t document = read_integer(query_documents_.data, query_documents_.dtype,
+                                               query_documents_.offset(sequence.batch, head, q, k));
     for (std::int64_t j = 0; j < count; ++j) {
       const std::int64_t at = key_documents_.offset(sequence.batch, head, q, k + j);
       if (read_integer(key_documents_.data, key_documents_.dtype, at) != document) row[j] = kHidden;
@@ -243,6 +241,12 @@ TileCover Visibility::cover(const Sequence& sequence, std::int64_t head, std::in
     }
   }
   return any ? TileCover::full : TileCover::empty;
+}
+
+double sink_of(const AttentionOptions& options, std::int64_t head) {
+  const ConstTensorView& sinks = options.sinks;
+  return sinks.empty() ? -std::numeric_limits<double>::infinity()
+                       : read_number(sinks.raw(), sinks.dtype(), head * sinks.stride(0));
 }
 
 }  // namespace limelight

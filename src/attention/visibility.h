@@ -92,10 +92,10 @@ class Visibility {
   bool has_dropout() const { return dropout_.has_value(); }
 
   /// The same for a row of keys at once, for the fused kernels: row[j - keys.begin] becomes what is
-  /// added to the score of key j in f32, -infinity where a mask of the second kind hides it. Returns
-  /// whether any is not hidden. REQUIRES: keys lie within the sequence.
-  bool fill_additions(const Sequence& sequence, std::int64_t head, std::int64_t query, KeyRange keys,
-                      float* row) const;
+  /// added to the score of key j in f32, -infinity where a mask of the second kind hides it.
+  /// Returns whether any is not hidden. REQUIRES: keys lie within the sequence.
+  bool fill_additions(const Sequence& sequence, std::int64_t head, std::int64_t query,
+                      KeyRange keys, float* row) const;
   /// row[j - keys.begin] becomes key j's dropout_factor.
   void fill_dropout_factors(const Sequence& sequence, std::int64_t head, std::int64_t query,
                             KeyRange keys, float* row) const;
@@ -126,5 +126,8 @@ class Visibility {
   BroadcastView key_documents_;
   std::optional<DropoutMask> dropout_;
 };
+
+/// sinks[head], -infinity where there are none.
+double sink_of(const AttentionOptions& options, std::int64_t head);
 
 }  // namespace limelight

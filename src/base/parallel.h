@@ -7,19 +7,19 @@
 
 namespace limelight {
 
-/// Calls body(i) once for every i in [0, count) on the process's one pool of threads (OpenMP), in any
-/// order. The body must not throw, and what it computes for i must not depend on which thread runs
-/// it: cut the work into pieces by its shape, never by the number of threads, and the result has the
-/// same bits on any machine size.
+/// Calls body(i) once for every i in [0, count) on the process's one pool of threads (OpenMP), in
+/// any order. The body must not throw, and what it computes for i must not depend on which thread
+/// runs it: cut the work into pieces by its shape, never by the number of threads, and the result
+/// has the same bits on any machine size.
 template <class Body>
 void parallel_for(std::int64_t count, const Body& body) {
 #pragma omp parallel for schedule(dynamic, 1)
   for (std::int64_t i = 0; i < count; ++i) body(i);
 }
 
-/// Calls body(i, thread) once for every i in [0, count), begun in the order of i, so that a piece may
-/// wait for what an earlier piece does. `thread` is in [0, most_threads()): for memory of its own.
-/// The rest is as for parallel_for; `alone` keeps it on the calling thread.
+/// Calls body(i, thread) once for every i in [0, count), begun in the order of i, so that a piece
+/// may wait for what an earlier piece does. `thread` is in [0, most_threads()): for memory of its
+/// own. The rest is as for parallel_for; `alone` keeps it on the calling thread.
 template <class Body>
 void parallel_for_in_order(std::int64_t count, bool alone, const Body& body) {
   std::atomic<std::int64_t> next = 0;

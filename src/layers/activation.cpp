@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/dispatch.h"
 #include "base/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -176,32 +177,32 @@ void for_each_piece(std::int64_t count, const PieceFunction& piece) {
 }  // namespace
 
 void gelu_forward(GeluForm form, std::int64_t count, const float* x, float* out) {
-  const auto kernel = form == GeluForm::exact ? HWY_DYNAMIC_DISPATCH(gelu_exact_forward)
-                                              : HWY_DYNAMIC_DISPATCH(gelu_tanh_forward);
+  const auto kernel = form == GeluForm::exact ? LIMELIGHT_DISPATCH(gelu_exact_forward)
+                                              : LIMELIGHT_DISPATCH(gelu_tanh_forward);
   for_each_piece(count, [&](std::int64_t i, std::int64_t n) { kernel(n, x + i, out + i); });
 }
 
 void gelu_backward(GeluForm form, std::int64_t count, const float* x, const float* grad_out,
                    float* grad_x) {
-  const auto kernel = form == GeluForm::exact ? HWY_DYNAMIC_DISPATCH(gelu_exact_backward)
-                                              : HWY_DYNAMIC_DISPATCH(gelu_tanh_backward);
+  const auto kernel = form == GeluForm::exact ? LIMELIGHT_DISPATCH(gelu_exact_backward)
+                                              : LIMELIGHT_DISPATCH(gelu_tanh_backward);
   for_each_piece(
       count, [&](std::int64_t i, std::int64_t n) { kernel(n, x + i, grad_out + i, grad_x + i); });
 }
 
 void silu_forward(std::int64_t count, const float* x, float* out) {
-  const auto kernel = HWY_DYNAMIC_DISPATCH(silu_forward);
+  const auto kernel = LIMELIGHT_DISPATCH(silu_forward);
   for_each_piece(count, [&](std::int64_t i, std::int64_t n) { kernel(n, x + i, out + i); });
 }
 
 void silu_backward(std::int64_t count, const float* x, const float* grad_out, float* grad_x) {
-  const auto kernel = HWY_DYNAMIC_DISPATCH(silu_backward);
+  const auto kernel = LIMELIGHT_DISPATCH(silu_backward);
   for_each_piece(
       count, [&](std::int64_t i, std::int64_t n) { kernel(n, x + i, grad_out + i, grad_x + i); });
 }
 
 void add(std::int64_t count, const float* a, const float* b, float* out) {
-  const auto kernel = HWY_DYNAMIC_DISPATCH(add);
+  const auto kernel = LIMELIGHT_DISPATCH(add);
   for_each_piece(count, [&](std::int64_t i, std::int64_t n) { kernel(n, a + i, b + i, out + i); });
 }
 

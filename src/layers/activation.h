@@ -4,8 +4,8 @@
 
 namespace limelight {
 
-/// The two forms of GELU (Hendrycks and Gimpel 2016): x * Phi(x) exactly, and its tanh approximation,
-/// which GPT-2 uses.
+/// The two forms of GELU (Hendrycks and Gimpel 2016): x * Phi(x) exactly, and its tanh
+/// approximation, which GPT-2 uses.
 enum class GeluForm : std::uint8_t { exact, tanh };
 
 /// out[i] = gelu(x[i]). Largest error against float64 is stated in activation.cpp and tested.

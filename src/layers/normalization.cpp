@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/dispatch.h"
 #include "base/parallel.h"
 #include "layers/row_sums.h"
 
@@ -131,8 +132,8 @@ void norm_backward(std::int64_t rows, std::int64_t width, const float* x, const 
                    const float* means, const float* inverses, const float* grad_out, float* grad_x,
                    float* grad_gain) {
   const auto mean_of = [&](std::int64_t r) { return means ? means[r] : 0.0f; };
-  const auto row_kernel = HWY_DYNAMIC_DISPATCH(normalize_row_backward);
-  const auto gain_kernel = HWY_DYNAMIC_DISPATCH(add_gain_gradient);
+  const auto row_kernel = LIMELIGHT_DISPATCH(normalize_row_backward);
+  const auto gain_kernel = LIMELIGHT_DISPATCH(add_gain_gradient);
   for_each_row(rows, [&](std::int64_t r) {
     row_kernel(width, x + r * width, mean_of(r), inverses[r], gain, grad_out + r * width,
                means != nullptr, grad_x + r * width);
@@ -151,9 +152,9 @@ void norm_backward(std::int64_t rows, std::int64_t width, const float* x, const 
 void layer_norm_forward(std::int64_t rows, std::int64_t width, float epsilon, const float* x,
                         const float* gain, const float* bias, float* out, float* mean,
                         float* inverse_deviation) {
-  const auto mean_kernel = HWY_DYNAMIC_DISPATCH(row_mean);
-  const auto variance_kernel = HWY_DYNAMIC_DISPATCH(row_variance);
-  const auto normalize_kernel = HWY_DYNAMIC_DISPATCH(normalize_row);
+  const auto mean_kernel = LIMELIGHT_DISPATCH(row_mean);
+  const auto variance_kernel = LIMELIGHT_DISPATCH(row_variance);
+  const auto normalize_kernel = LIMELIGHT_DISPATCH(normalize_row);
   for_each_row(rows, [&](std::int64_t r) {
     const float* row = x + r * width;
     mean[r] = mean_kernel(width, row);
@@ -172,8 +173,8 @@ void layer_norm_backward(std::int64_t rows, std::int64_t width, const float* x, 
 
 void rms_norm_forward(std::int64_t rows, std::int64_t width, float epsilon, const float* x,
                       const float* gain, float* out, float* inverse_rms) {
-  const auto variance_kernel = HWY_DYNAMIC_DISPATCH(row_variance);
-  const auto normalize_kernel = HWY_DYNAMIC_DISPATCH(normalize_row);
+  const auto variance_kernel = LIMELIGHT_DISPATCH(row_variance);
+  const auto normalize_kernel = LIMELIGHT_DISPATCH(normalize_row);
   for_each_row(rows, [&](std::int64_t r) {
     const float* row = x + r * width;
     inverse_rms[r] = 1 / std::sqrt(variance_kernel(width, row, 0.0f) + epsilon);

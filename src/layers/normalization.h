@@ -5,8 +5,8 @@
 namespace limelight {
 
 /// out = (x - mean) / sqrt(variance + epsilon) * gain + bias, over each row of x [rows, width]
-/// (Ba et al. 2016). gain and bias may be null (1 and 0). mean and inverse_deviation [rows] are written
-/// for the backward.
+/// (Ba et al. 2016). gain and bias may be null (1 and 0). mean and inverse_deviation [rows] are
+/// written for the backward.
 void layer_norm_forward(std::int64_t rows, std::int64_t width, float epsilon, const float* x,
                         const float* gain, const float* bias, float* out, float* mean,
                         float* inverse_deviation);
@@ -16,8 +16,8 @@ void layer_norm_backward(std::int64_t rows, std::int64_t width, const float* x, 
                          const float* mean, const float* inverse_deviation, const float* grad_out,
                          float* grad_x, float* grad_gain, float* grad_bias);
 
-/// out = x / sqrt(mean(x^2) + epsilon) * gain (Zhang and Sennrich 2019); inverse_rms [rows] is written
-/// for the backward.
+/// out = x / sqrt(mean(x^2) + epsilon) * gain (Zhang and Sennrich 2019); inverse_rms [rows] is
+/// written for the backward.
 void rms_norm_forward(std::int64_t rows, std::int64_t width, float epsilon, const float* x,
                       const float* gain, float* out, float* inverse_rms);
 

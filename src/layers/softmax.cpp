@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/dispatch.h"
 #include "base/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -87,9 +88,9 @@ HWY_EXPORT(scale);
 
 void softmax_forward(std::int64_t rows, std::int64_t width, const float* x, float* out) {
   if (width == 0) return;
-  const auto maximum_of = HWY_DYNAMIC_DISPATCH(row_maximum);
-  const auto exponentials_of = HWY_DYNAMIC_DISPATCH(exponentials);
-  const auto scale_by = HWY_DYNAMIC_DISPATCH(scale);
+  const auto maximum_of = LIMELIGHT_DISPATCH(row_maximum);
+  const auto exponentials_of = LIMELIGHT_DISPATCH(exponentials);
+  const auto scale_by = LIMELIGHT_DISPATCH(scale);
   parallel_for(rows, [&](std::int64_t r) {
     const float* row = x + r * width;
     const double sum = exponentials_of(width, row, maximum_of(width, row), out + r * width);
@@ -99,8 +100,8 @@ void softmax_forward(std::int64_t rows, std::int64_t width, const float* x, floa
 
 void log_softmax_forward(std::int64_t rows, std::int64_t width, const float* x, float* out) {
   if (width == 0) return;
-  const auto maximum_of = HWY_DYNAMIC_DISPATCH(row_maximum);
-  const auto exponentials_of = HWY_DYNAMIC_DISPATCH(exponentials);
+  const auto maximum_of = LIMELIGHT_DISPATCH(row_maximum);
+  const auto exponentials_of = LIMELIGHT_DISPATCH(exponentials);
   parallel_for(rows, [&](std::int64_t r) {
     const float* row = x + r * width;
     const float maximum = maximum_of(width, row);
@@ -113,9 +114,9 @@ void log_softmax_forward(std::int64_t rows, std::int64_t width, const float* x, 
 void cross_entropy(std::int64_t rows, std::int64_t width, const float* logits,
                    std::span<const std::int32_t> targets, float grad_scale, float* losses,
                    float* grad_logits) {
-  const auto maximum_of = HWY_DYNAMIC_DISPATCH(row_maximum);
-  const auto exponentials_of = HWY_DYNAMIC_DISPATCH(exponentials);
-  const auto scale_by = HWY_DYNAMIC_DISPATCH(scale);
+  const auto maximum_of = LIMELIGHT_DISPATCH(row_maximum);
+  const auto exponentials_of = LIMELIGHT_DISPATCH(exponentials);
+  const auto scale_by = LIMELIGHT_DISPATCH(scale);
   parallel_for(rows, [&](std::int64_t r) {
     const float* row = logits + r * width;
     float* grad = grad_logits ? grad_logits + r * width : nullptr;

@@ -27,6 +27,7 @@ class Tensor {
   double get(std::int64_t i) const;
   void set(std::int64_t i, double value);
   std::vector<double> values() const;
+  const std::vector<std::byte>& bytes() const { return bytes_; }
   void fill(double value);
   /// Normal numbers of this standard deviation, rounded to the type.
   void fill_normal(std::mt19937& random, double deviation = 1);

@@ -88,7 +88,7 @@ TEST_P(ContainmentTest, WhatIsHiddenReachesNothing) {
       EXPECT_EQ(largest_difference(forward.lse, expected.lse), 0);
       const BackwardResult backward = run_backward(poisoned, forward, dtype);
       for (std::size_t g = 0; g < backward.named().size(); ++g) {
-        const auto& [name, gradient] = backward.named()[g];
+        const auto [name, gradient] = backward.named()[g];
         EXPECT_EQ(largest_difference(*gradient, *expected_gradients.named()[g].second), 0) << name;
       }
     }

@@ -52,7 +52,7 @@ TEST(BFloat16, EveryBitPatternSurvivesTheRoundTrip) {
 }
 
 TEST(BFloat16, RoundsToNearestEven) {
-  EXPECT_EQ(bfloat16(1.0f + 0x1p-8f).bits, 0x3f80);          // a tie: down to even
+  EXPECT_EQ(bfloat16(1.0f + 0x1p-8f).bits, 0x3f80);            // a tie: down to even
   EXPECT_EQ(bfloat16(1.0f + 0x1p-7f + 0x1p-8f).bits, 0x3f82);  // a tie: up to even
   EXPECT_EQ(bfloat16(1.0f + 0x1p-8f + 0x1p-20f).bits, 0x3f81);
 }

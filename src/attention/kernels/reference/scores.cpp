@@ -63,10 +63,4 @@ double ScoreRule::slope(double capped_score) const {
   return softmax_scale * (1 - tanh * tanh);
 }
 
-double sink_of(const AttentionOptions& options, std::int64_t head) {
-  const ConstTensorView& sinks = options.sinks;
-  return sinks.empty() ? -std::numeric_limits<double>::infinity()
-                       : read_number(sinks.raw(), sinks.dtype(), head * sinks.stride(0));
-}
-
 }  // namespace limelight::reference

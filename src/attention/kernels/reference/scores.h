@@ -50,7 +50,4 @@ struct ScoreRule {
   double slope(double capped_score) const;
 };
 
-/// sinks[head], -infinity where there are none.
-double sink_of(const AttentionOptions& options, std::int64_t head);
-
 }  // namespace limelight::reference

@@ -64,8 +64,7 @@ HWY_INLINE void product_tile(std::int64_t k, StridedOperand a, Rows<const float>
   for (int r = 0; r < kRows; ++r) {
     HWY_UNROLL(8)
     for (int v = 0; v < kVectors; ++v) {
-      acc[r][v] =
-          kMode == Product::accumulate ? hn::LoadU(d, c.row(r) + v * lanes) : hn::Zero(d);
+      acc[r][v] = kMode == Product::accumulate ? hn::LoadU(d, c.row(r) + v * lanes) : hn::Zero(d);
     }
   }
   for (std::int64_t l = 0; l < k; ++l) {
@@ -100,8 +99,8 @@ void product_strip(std::int64_t m, std::int64_t k, StridedOperand a, Rows<const 
 }
 
 /// c [m, n] = or += a [m, k] * b [k, n]. n is rounded up to whole vectors: rows of b and c must be
-/// that long. Each element of c is one chain of multiply-adds over k in order, so its bits depend on
-/// its own row of a and column of b alone.
+/// that long. Each element of c is one chain of multiply-adds over k in order, so its bits depend
+/// on its own row of a and column of b alone.
 template <Product kMode>
 void small_product(std::int64_t m, std::int64_t n, std::int64_t k, StridedOperand a,
                    Rows<const float> b, Rows<float> c) {

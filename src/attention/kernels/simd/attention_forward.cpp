@@ -1,0 +1,326 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "attention/element.h"
+#include "attention/for_each_task.h"
+#include "attention/kernels/simd/attention.h"
+#include "attention/kernels/simd/kernel_call.h"
+#include "attention/scratch.h"
+#include "attention/softmax_state.h"
+#include "base/dispatch.h"
+#include "base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "attention/kernels/simd/attention_forward.cpp"
+#include <hwy/foreach_target.h>
+// Highway wants this order.
+#include <hwy/highway.h>
+
+#include "attention/kernels/simd/rows.inl.h"
+#include "attention/kernels/simd/small_product.inl.h"
+
+// What the kernels of every instruction set share.
+#ifndef LIMELIGHT_SIMD_ATTENTION_FORWARD_TYPES
+#define LIMELIGHT_SIMD_ATTENTION_FORWARD_TYPES
+namespace limelight::simd {
+
+/// Keys and values of one head of one sequence, in f32, tile after tile of kTileKeys. What lies
+/// beyond the last key is 0.
+struct PackedHead {
+  float* keys;          ///< tiles of [head_dim, kTileKeys]: transposed
+  float* values;        ///< [tiles * kTileKeys, value_width]
+  bool* finite_values;  ///< [tiles]: none of a tile's values is NaN or infinite
+};
+
+/// A thread's own memory.
+struct ForwardScratch {
+  float* query;      ///< [kQueryRows, head_width], times softmax_scale
+  float* weights;    ///< [kQueryRows, kTileKeys]: scores first
+  float* additions;  ///< [kQueryRows, kTileKeys]
+  float* factors;    ///< [kTileKeys], of dropout
+  float* context;    ///< [kQueryRows, value_width]
+
+  static std::int64_t floats(const KernelCall& call) {
+    return kQueryRows * (call.head_width + 2 * kTileKeys + call.value_width) + kTileKeys;
+  }
+  ForwardScratch(const KernelCall& call, Scratch& scratch)
+      : query(scratch.take(kQueryRows * call.head_width)),
+        weights(scratch.take(kQueryRows * kTileKeys)),
+        additions(scratch.take(kQueryRows * kTileKeys)),
+        factors(scratch.take(kTileKeys)),
+        context(scratch.take(kQueryRows * call.value_width)) {}
+};
+
+/// Some queries of one head, at most kQueryRows.
+struct ForwardBlock {
+  HeadPlace place;
+  PackedHead packed;
+  std::int64_t first_query;  ///< of the sequence
+  std::int64_t rows;
+  float sink;  ///< -infinity: none
+};
+
+}  // namespace limelight::simd
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace limelight::simd {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// One tile of keys and values of a head, from memory of any type and stride.
+void pack_tile(const KernelCall& call, const KeySource& keys, const KeySource& values,
+               const Sequence& sequence, std::int64_t kv_head, std::int64_t tile,
+               const PackedHead& packed, float* rows) {
+  const std::int64_t first = tile * kTileKeys;
+  const std::int64_t count = std::min(kTileKeys, sequence.kv_len - first);
+  load_keys_transposed(keys, sequence, kv_head, first, count, call.shape.head_dim, call.head_width,
+                       rows, packed.keys + first * call.shape.head_dim);
+  packed.finite_values[tile] =
+      load_keys(values, sequence, kv_head, first, count, call.shape.value_dim, call.value_width,
+                packed.values + first * call.value_width);
+}
+
+/// context[r] += sum over keys of weight * value for a tile in which some values are NaN or
+/// infinite: those that a row does not see are never multiplied, not even with 0.
+void add_visible_values(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
+                        const TilePart& part, const ForwardScratch& scratch) {
+  for (std::int64_t r = part.first_row; r < part.last_row; ++r) {
+    for (std::int64_t c = part.begin; c < part.end; ++c) {
+      if (!call.visibility.visible(block.place.sequence, block.place.head, block.first_query + r,
+                                   tile.begin + c)) {
+        continue;
+      }
+      small_product<Product::accumulate>(
+          1, call.value_width, 1, {scratch.weights + r * kTileKeys + c, 0, 0},
+          {block.packed.values + (tile.begin + c) * call.value_width, 0},
+          {scratch.context + r * call.value_width, 0});
+    }
+  }
+}
+
+/// Row r's scores become weights against the largest score so far, and what was summed before is
+/// rescaled to it. Returns whether the row sees all columns of the part.
+bool weigh_row(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
+               const TilePart& part, const ForwardScratch& scratch, std::int64_t r,
+               SoftmaxState<float>& state) {
+  const std::int64_t query = block.first_query + r;
+  const KeyRange seen = columns_seen(call, block.place.sequence, query, tile);
+  const bool sees_all = seen.begin <= part.begin && part.end <= seen.end;
+  float* row = scratch.weights + r * kTileKeys;
+  if (!sees_all || call.has_additions || call.softcap != 0) {
+    const float* additions = call.has_additions ? scratch.additions + r * kTileKeys : nullptr;
+    finish_scores({seen.begin, seen.end, additions, call.softcap}, part.begin, part.end, row,
+                  nullptr);
+  }
+  const float next = std::max(state.maximum, row_maximum(part.columns(), row + part.begin));
+  const float rescale = state.rescale_to(next);
+  if (!state.empty() && rescale != 1) {
+    scale_row(call.value_width, rescale, scratch.context + r * call.value_width);
+  }
+  // A row that has seen nothing yet has no maximum: its weights are 0, or NaN where it sees NaN.
+  const float shift = next == kMinusInfinity ? 0 : next;
+  const float sum = exponentials(part.columns(), shift, row + part.begin);
+  state = {next, state.sum * rescale + sum};
+  if (call.visibility.has_dropout()) {
+    call.visibility.fill_dropout_factors(block.place.sequence, block.place.head, query, tile,
+                                         scratch.factors);
+    std::fill(scratch.factors + (tile.end - tile.begin), scratch.factors + kTileKeys, 1.0f);
+    multiply_row(part.columns(), scratch.factors + part.begin, row + part.begin);
+  }
+  return sees_all && !call.visibility.looks_up_keys();
+}
+
+/// What is added to the scores of the part. False when nothing of it is visible.
+bool look_up(const KernelCall& call, const ForwardBlock& block, KeyRange tile, const TilePart& part,
+             const ForwardScratch& scratch) {
+  bool any = false;
+  for (std::int64_t r = part.first_row; r < part.last_row; ++r) {
+    float* row = scratch.additions + r * kTileKeys;
+    any |= call.visibility.fill_additions(block.place.sequence, block.place.head,
+                                          block.first_query + r, tile, row);
+    std::fill(row + (tile.end - tile.begin), row + kTileKeys, 0.0f);
+  }
+  return any;
+}
+
+void attend_to_tile(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
+                    const ForwardScratch& scratch, SoftmaxState<float>* states) {
+  const TilePart part = part_seen(call, block.place.sequence, block.first_query, block.rows, tile);
+  if (part.empty()) return;
+  if (call.has_additions && !look_up(call, block, tile, part, scratch)) return;
+
+  // scores = query key^T
+  const float* keys = block.packed.keys + tile.begin * call.shape.head_dim + part.begin;
+  float* weights = scratch.weights + part.first_row * kTileKeys + part.begin;
+  small_product<Product::overwrite>(
+      part.rows(), part.columns(), call.shape.head_dim,
+      {scratch.query + part.first_row * call.head_width, call.head_width, 1}, {keys, kTileKeys},
+      {weights, kTileKeys});
+
+  // weights = exp(scores - maximum)
+  bool all_visible = true;
+  for (std::int64_t r = part.first_row; r < part.last_row; ++r) {
+    all_visible &= weigh_row(call, block, tile, part, scratch, r, states[r]);
+  }
+
+  // context += weights value
+  if (!all_visible && !block.packed.finite_values[tile.begin / kTileKeys]) {
+    return add_visible_values(call, block, tile, part, scratch);
+  }
+  small_product<Product::accumulate>(
+      part.rows(), call.shape.value_dim, part.columns(), {weights, kTileKeys, 1},
+      {block.packed.values + (tile.begin + part.begin) * call.value_width, call.value_width},
+      {scratch.context + part.first_row * call.value_width, call.value_width});
+}
+
+/// out = context / sum of weights, the sink's included.
+void finish_row(const KernelCall& call, const ForwardArguments& arguments,
+                const ForwardBlock& block, const ForwardScratch& scratch, std::int64_t r,
+                SoftmaxState<float> state) {
+  const Sequence& sequence = block.place.sequence;
+  const std::int64_t i = sequence.first_query + block.first_query + r;
+  float factor = 0;
+  if (!state.empty()) {
+    const float before = state.maximum;
+    if (block.sink != kMinusInfinity) state.merge({block.sink, 1});
+    factor = std::exp(before - state.maximum) / state.sum;
+  }
+  const TensorView& out = arguments.out;
+  store_row(scratch.context + r * call.value_width, factor, call.shape.value_dim, out.raw(),
+            out.dtype(), row_offset(out, sequence.batch, block.place.head, i));
+  if (const TensorView& lse = arguments.lse; !lse.empty()) {
+    write_number(lse.raw(), lse.dtype(), row_offset(lse, sequence.batch, block.place.head, i),
+                 state.lse());
+  }
+}
+
+/// Online softmax (Milakov and Gimelshein 2018; Dao 2022) of a block of queries over tiles of keys.
+void forward_block(const KernelCall& call, const ForwardArguments& arguments,
+                   const ForwardBlock& block, const ForwardScratch& scratch) {
+  const Sequence& sequence = block.place.sequence;
+  const ConstTensorView& query = arguments.query;
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    load_row(query.raw(), query.dtype(),
+             row_offset(query, sequence.batch, block.place.head,
+                        sequence.first_query + block.first_query + r),
+             call.shape.head_dim, call.softmax_scale, call.head_width,
+             scratch.query + r * call.head_width);
+  }
+  std::fill_n(scratch.context, block.rows * call.value_width, 0.0f);
+  SoftmaxState<float> states[kQueryRows];
+
+  const std::int64_t begin = call.visibility.range(sequence, block.first_query).begin;
+  const std::int64_t end = call.visibility.range(sequence, block.first_query + block.rows - 1).end;
+  for (std::int64_t j = begin / kTileKeys * kTileKeys; j < end; j += kTileKeys) {
+    attend_to_tile(call, block, {j, std::min(j + kTileKeys, sequence.kv_len)}, scratch, states);
+  }
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    finish_row(call, arguments, block, scratch, r, states[r]);
+  }
+}
+
+std::int64_t compiled_target() { return HWY_TARGET; }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace limelight::simd
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace limelight::simd {
+namespace {
+
+HWY_EXPORT(pack_tile);
+HWY_EXPORT(forward_block);
+HWY_EXPORT(compiled_target);
+
+/// The packed keys and values of all heads of all sequences, one tile after the other.
+class PackedHeads {
+ public:
+  PackedHeads(const KernelCall& call, const std::vector<Sequence>& sequences) : call_(call) {
+    for (const Sequence& sequence : sequences) {
+      first_tile_.push_back(tiles_);
+      tiles_ += ceil_div(sequence.kv_len, kTileKeys) * call.shape.num_kv_heads;
+    }
+  }
+
+  std::int64_t tiles() const { return tiles_; }
+  /// Of keys, values and one byte a tile.
+  std::int64_t floats() const {
+    return tiles_ * kTileKeys * (call_.shape.head_dim + call_.value_width) + padded(tiles_);
+  }
+  void take(Scratch& scratch) {
+    keys_ = scratch.take(tiles_ * kTileKeys * call_.shape.head_dim);
+    values_ = scratch.take(tiles_ * kTileKeys * call_.value_width);
+    finite_ = reinterpret_cast<bool*>(scratch.take(padded(tiles_)));
+  }
+
+  PackedHead of(const Sequence& sequence, std::int64_t kv_head) const {
+    const std::int64_t tile = first_tile_[static_cast<std::size_t>(sequence.index)] +
+                              kv_head * ceil_div(sequence.kv_len, kTileKeys);
+    return {keys_ + tile * kTileKeys * call_.shape.head_dim,
+            values_ + tile * kTileKeys * call_.value_width, finite_ + tile};
+  }
+
+ private:
+  const KernelCall& call_;
+  std::vector<std::int64_t> first_tile_;
+  std::int64_t tiles_ = 0;
+  float* keys_ = nullptr;
+  float* values_ = nullptr;
+  bool* finite_ = nullptr;
+};
+
+}  // namespace
+
+void attention_forward(const ForwardArguments& arguments, const AttentionShape& shape,
+                       const AttentionOptions& options, const Visibility& visibility) {
+  const KernelCall call(shape, options, visibility);
+  const std::vector<Sequence>& sequences = visibility.sequences();
+  const bool alone = shape.multiply_adds() < kLeastWorkToShare;
+  const int threads = alone ? 1 : most_threads();
+
+  PackedHeads packed(call, sequences);
+  Scratch scratch(packed.floats() + threads * ForwardScratch::floats(call));
+  packed.take(scratch);
+  std::vector<ForwardScratch> scratch_of_thread;
+  for (int t = 0; t < threads; ++t) scratch_of_thread.emplace_back(call, scratch);
+
+  const KeySource keys = {options.past_key, arguments.key, shape.past_len};
+  const KeySource values = {options.past_value, arguments.value, shape.past_len};
+  const std::vector<Task> tiles = list_tasks(sequences, shape.num_kv_heads, [](const Sequence& s) {
+    return ceil_div(s.kv_len, kTileKeys);
+  });
+  const auto pack = LIMELIGHT_DISPATCH(pack_tile);
+  parallel_for_in_order(std::ssize(tiles), alone, [&](std::int64_t index, int thread) {
+    const auto& [s, kv_head, tile] = tiles[static_cast<std::size_t>(index)];
+    const Sequence& sequence = sequences[static_cast<std::size_t>(s)];
+    pack(call, keys, values, sequence, kv_head, tile, packed.of(sequence, kv_head),
+         scratch_of_thread[static_cast<std::size_t>(thread)].query);
+  });
+
+  const std::vector<Task> blocks = list_tasks(
+      sequences, shape.num_heads, [](const Sequence& s) { return ceil_div(s.q_len, kQueryRows); });
+  const auto attend = LIMELIGHT_DISPATCH(forward_block);
+  parallel_for_in_order(std::ssize(blocks), alone, [&](std::int64_t index, int thread) {
+    // Under a causal mask the last blocks cost most: begin with them.
+    const auto& [s, head, part] = blocks[blocks.size() - 1 - static_cast<std::size_t>(index)];
+    const Sequence& sequence = sequences[static_cast<std::size_t>(s)];
+    const std::int64_t first_query = part * kQueryRows;
+    const ForwardBlock block = {.place = {sequence, head},
+                                .packed = packed.of(sequence, head / shape.group()),
+                                .first_query = first_query,
+                                .rows = std::min(kQueryRows, sequence.q_len - first_query),
+                                .sink = static_cast<float>(sink_of(options, head))};
+    attend(call, arguments, block, scratch_of_thread[static_cast<std::size_t>(thread)]);
+  });
+}
+
+std::string instruction_set_of_kernels() {
+  return name_of_target(LIMELIGHT_DISPATCH(compiled_target)());
+}
+
+}  // namespace limelight::simd
+#endif  // HWY_ONCE

@@ -1,0 +1,239 @@
+// What is done to one row of numbers: read it from memory of any type, make scores of it, turn
+// scores into weights, write it back. Widths are rounded up to whole vectors by the caller.
+//
+// Included once for each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE.
+
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include <cstdint>
+#include <limits>
+
+#include "attention/element.h"
+#include "attention/kernels/simd/kernel_call.h"
+#include "attention/kernels/simd/small_product.inl.h"
+
+#if defined(LIMELIGHT_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIMELIGHT_ROWS_INL_H
+#undef LIMELIGHT_ROWS_INL_H
+#else
+#define LIMELIGHT_ROWS_INL_H
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace limelight::simd {
+namespace HWY_NAMESPACE {
+namespace {
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+/// body(i) for the first element of each vector of a row of `width`.
+template <class Body>
+HWY_INLINE void for_each_vector(std::int64_t width, const Body& body) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
+  for (std::int64_t i = 0; i < width; i += lanes) body(i);
+}
+
+/// `count` numbers of memory of any type, times `scale`, followed by zeros up to `width`.
+inline void load_row(const void* data, DType dtype, std::int64_t offset, std::int64_t count,
+                     float scale, std::int64_t width, float* row) {
+  switch (dtype) {
+    case DType::bf16: {
+      const bfloat16* from = static_cast<const bfloat16*>(data) + offset;
+      for (std::int64_t i = 0; i < count; ++i) row[i] = static_cast<float>(from[i]) * scale;
+      break;
+    }
+    case DType::f16: {
+      const float16* from = static_cast<const float16*>(data) + offset;
+      for (std::int64_t i = 0; i < count; ++i) row[i] = static_cast<float>(from[i]) * scale;
+      break;
+    }
+    default: {
+      const float* from = static_cast<const float*>(data) + offset;
+      for (std::int64_t i = 0; i < count; ++i) row[i] = from[i] * scale;
+    }
+  }
+  for (std::int64_t i = count; i < width; ++i) row[i] = 0;
+}
+
+/// `count` numbers times `scale`, to memory of any type.
+inline void store_row(const float* row, float scale, std::int64_t count, void* data, DType dtype,
+                      std::int64_t offset) {
+  if (dtype == DType::f32) {
+    float* to = static_cast<float*>(data) + offset;
+    for (std::int64_t i = 0; i < count; ++i) to[i] = row[i] * scale;
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i) write_number(data, dtype, offset + i, row[i] * scale);
+}
+
+/// Whether none of a row is NaN or infinite: then 0 times it is 0.
+inline bool all_finite(std::int64_t count, const float* row) {
+  float zero = 0;
+  for (std::int64_t i = 0; i < count; ++i) zero += row[i] * 0.0f;
+  return zero == 0;
+}
+
+/// Row j of a head's keys (or values).
+inline void load_key(const KeySource& source, const Sequence& sequence, std::int64_t kv_head,
+                     std::int64_t j, std::int64_t width, float* row) {
+  const auto [view, offset] = source.find(sequence, kv_head, j);
+  load_row(view.raw(), view.dtype(), offset, view.size(3), 1, width, row);
+}
+
+/// Keys (or values) [first, first + count) of a head as [dim, kTileKeys], beyond them zeros. `rows`
+/// is memory for kLaneMultiple rows of `width`. Returns whether all are finite.
+inline bool load_keys_transposed(const KeySource& source, const Sequence& sequence,
+                                 std::int64_t kv_head, std::int64_t first, std::int64_t count,
+                                 std::int64_t dim, std::int64_t width, float* rows,
+                                 float* transposed) {
+  bool finite = true;
+  // Sixteen keys at a time: what is written is a whole cache line.
+  for (std::int64_t j0 = 0; j0 < kTileKeys; j0 += kLaneMultiple) {
+    for (std::int64_t j = 0; j < kLaneMultiple; ++j) {
+      float* row = rows + j * width;
+      if (j0 + j < count) {
+        load_key(source, sequence, kv_head, first + j0 + j, width, row);
+        finite = finite && all_finite(dim, row);
+      } else {
+        std::fill_n(row, width, 0.0f);
+      }
+    }
+    for (std::int64_t d = 0; d < dim; ++d) {
+      float* line = transposed + d * kTileKeys + j0;
+      for (std::int64_t j = 0; j < kLaneMultiple; ++j) line[j] = rows[j * width + d];
+    }
+  }
+  return finite;
+}
+
+/// The same as [kTileKeys, width].
+inline bool load_keys(const KeySource& source, const Sequence& sequence, std::int64_t kv_head,
+                      std::int64_t first, std::int64_t count, std::int64_t dim, std::int64_t width,
+                      float* rows) {
+  bool finite = true;
+  for (std::int64_t j = 0; j < kTileKeys; ++j) {
+    float* row = rows + j * width;
+    if (j < count) {
+      load_key(source, sequence, kv_head, first + j, width, row);
+      finite = finite && all_finite(dim, row);
+    } else {
+      std::fill_n(row, width, 0.0f);
+    }
+  }
+  return finite;
+}
+
+inline void scale_row(std::int64_t width, float factor, float* row) {
+  const D d;
+  for_each_vector(width, [&](std::int64_t i) HWY_ATTR {
+    hn::StoreU(hn::Mul(hn::LoadU(d, row + i), hn::Set(d, factor)), d, row + i);
+  });
+}
+
+/// exp(x) to 1.5 units in the last place where the result is a normal number; 0 below, NaN for NaN.
+/// Argument reduction by n ln 2 in two parts (Cody and Waite) and the polynomial of Cephes' expf.
+/// REQUIRES: x < 88 or NaN, or infinite (exp(+infinity) is not asked for: it comes out as NaN).
+HWY_INLINE V exp_of(V x) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  constexpr float kSmallest = -87.336544f;  // exp of it is the smallest normal number
+  const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
+  const V whole = hn::ConvertTo(d, n);
+  V r = hn::NegMulAdd(whole, hn::Set(d, 0.693359375f), x);
+  r = hn::NegMulAdd(whole, hn::Set(d, -2.12194440e-4f), r);
+  V p = hn::Set(d, 1.9875691500e-4f);
+  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
+  p = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, hn::Set(d, 1.0f)));
+  const V power_of_two = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127))));
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, kSmallest)), hn::Mul(p, power_of_two));
+}
+
+HWY_INLINE V tanh_of(V x) {
+  const D d;
+  return hn::IfThenElse(hn::Eq(x, x), hn::Tanh(d, x), x);  // NaN stays NaN
+}
+
+/// What stands between query . key * softmax_scale and the softmax, for one row of a tile.
+struct ScoreRow {
+  std::int64_t begin;  ///< columns [begin, end) are in the row's range
+  std::int64_t end;
+  const float* additions;  ///< added to each score, -infinity where hidden; or null
+  float softcap;           ///< 0: none
+};
+
+/// Columns outside the row's range become -infinity.
+inline void hide_outside(const ScoreRow& row, std::int64_t first, std::int64_t last,
+                         float* scores) {
+  for (std::int64_t c = first; c < row.begin && c < last; ++c) scores[c] = kMinusInfinity;
+  for (std::int64_t c = row.end > first ? row.end : first; c < last; ++c) {
+    scores[c] = kMinusInfinity;
+  }
+}
+
+/// Columns [first, last) from scaled dot products to scores: softcap, what is added, and -infinity
+/// where hidden (whatever stood there: also NaN). Where `slopes` is given, it becomes d score / d
+/// dot product.
+inline void finish_scores(const ScoreRow& row, std::int64_t first, std::int64_t last, float* scores,
+                          float* slopes) {
+  const D d;
+  if (row.softcap != 0) {
+    const V cap = hn::Set(d, row.softcap);
+    const V one = hn::Set(d, 1.0f);
+    for_each_vector(last - first, [&](std::int64_t i) HWY_ATTR {
+      const V tanh = tanh_of(hn::Div(hn::LoadU(d, scores + first + i), cap));
+      hn::StoreU(hn::Mul(cap, tanh), d, scores + first + i);
+      if (slopes) hn::StoreU(hn::NegMulAdd(tanh, tanh, one), d, slopes + first + i);
+    });
+  }
+  if (row.additions) {
+    const V hidden = hn::Set(d, kMinusInfinity);
+    for_each_vector(last - first, [&](std::int64_t i) HWY_ATTR {
+      const V added = hn::LoadU(d, row.additions + first + i);
+      const V sum = hn::Add(hn::LoadU(d, scores + first + i), added);
+      hn::StoreU(hn::IfThenElse(hn::Eq(added, hidden), hidden, sum), d, scores + first + i);
+    });
+  }
+  hide_outside(row, first, last, scores);
+}
+
+/// The largest of a row. Where there are NaNs, any number of the row or NaN.
+inline float row_maximum(std::int64_t width, const float* row) {
+  const D d;
+  V maxima = hn::LoadU(d, row);
+  for_each_vector(
+      width, [&](std::int64_t i) HWY_ATTR { maxima = hn::Max(maxima, hn::LoadU(d, row + i)); });
+  return hn::GetLane(hn::MaxOfLanes(d, maxima));
+}
+
+/// row[i] = exp(row[i] - shift); returns their sum. The sum of a lane runs over the same columns of
+/// every tile, so that columns that add 0 change no bit.
+inline float exponentials(std::int64_t width, float shift, float* row) {
+  const D d;
+  const V shifts = hn::Set(d, shift);
+  V sums = hn::Zero(d);
+  for_each_vector(width, [&](std::int64_t i) HWY_ATTR {
+    const V e = exp_of(hn::Sub(hn::LoadU(d, row + i), shifts));
+    hn::StoreU(e, d, row + i);
+    sums = hn::Add(sums, e);
+  });
+  return hn::GetLane(hn::SumOfLanes(d, sums));
+}
+
+inline void multiply_row(std::int64_t width, const float* factors, float* row) {
+  const D d;
+  for_each_vector(width, [&](std::int64_t i) HWY_ATTR {
+    hn::StoreU(hn::Mul(hn::LoadU(d, row + i), hn::LoadU(d, factors + i)), d, row + i);
+  });
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace limelight::simd
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard of this instruction set
