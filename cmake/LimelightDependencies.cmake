@@ -7,3 +7,5 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+# Debian's own, whose NumPy the package and the tests use.
+find_program(LIMELIGHT_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)

@@ -3,7 +3,7 @@ find_package(GTest REQUIRED)
 include(GoogleTest)
 
 # Debian's own Python, for which Debian's python3-numpy is; another one may come first on PATH.
-find_program(LIMELIGHT_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+
 
 function(limelight_test name)
   add_executable(${name} ${ARGN})

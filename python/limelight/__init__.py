@@ -1,0 +1,26 @@
+"""Self-attention on CPUs, computed fast, exactly and the same to the bit.
+
+    import limelight
+    out = limelight.attention(query, key, value, causal="bottom_right")
+
+Arrays are [batch, heads, length, dim]; NumPy arrays go in and come out, without copies where their
+last stride is one element. Anything with `__dlpack__` (a PyTorch or JAX tensor on the CPU) is read in
+place, and what comes out can be given to `torch.from_dlpack`.
+"""
+
+from ._core import Error, instruction_set
+from .attention import (
+    Gradients,
+    attention,
+    attention_backward,
+    scaled_dot_product_attention,
+)
+
+__all__ = [
+    "Error",
+    "Gradients",
+    "attention",
+    "attention_backward",
+    "instruction_set",
+    "scaled_dot_product_attention",
+]
