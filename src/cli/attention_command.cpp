@@ -1,4 +1,5 @@
-// limelight attention: the operator on tensors of any framework, from a safetensors file to another.
+// limelight attention: the operator on tensors of any framework, from a safetensors file to
+// another.
 
 #include <fmt/format.h>
 #include <limelight/attention.h>
@@ -30,10 +31,14 @@ struct AttentionArguments {
   bool backward = false;
 };
 
-constexpr std::array kKnownTensors = {
-    "query",    "key",         "value", "mask",         "bias",
-    "past_key", "past_value",  "sinks", "alibi_slopes", "query_documents",
-    "grad_out", "key_lengths", "key_documents", "cu_seqlens_query", "cu_seqlens_key"};
+constexpr std::array kKnownTensors = {"query",         "key",
+                                      "value",         "mask",
+                                      "bias",          "past_key",
+                                      "past_value",    "sinks",
+                                      "alibi_slopes",  "query_documents",
+                                      "grad_out",      "key_lengths",
+                                      "key_documents", "cu_seqlens_query",
+                                      "cu_seqlens_key"};
 
 std::optional<CausalAlignment> alignment_named(const std::string& name) {
   if (name.empty()) return std::nullopt;
@@ -74,8 +79,9 @@ std::int64_t window_side(std::string_view text, const std::string& whole) {
   std::int64_t side = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), side);
   if (error != std::errc() || end != text.data() + text.size() || side < -1) {
-    throw Mistake("--window: expected LEFT,RIGHT, two numbers of keys (-1 or none for no limit), got \"" +
-                  whole + "\"");
+    throw Mistake(
+        "--window: expected LEFT,RIGHT, two numbers of keys (-1 or none for no limit), got \"" +
+        whole + "\"");
   }
   return side;
 }
@@ -114,9 +120,10 @@ Call read_call(const AttentionArguments& arguments, const SafetensorsFile& file,
   const auto required = [&](const char* name) {
     const ConstTensorView view = value_or_mistake(file.tensor(name));
     if (!is_number(view.dtype()) || view.rank() != 4) {
-      throw Mistake(fmt::format("{}: tensor {}: expected [batch, heads, length, dim] in F64, F32, BF16 "
-                                "or F16, got {} in {}",
-                                arguments.input, name, view.shape_string(), name_of(view.dtype())));
+      throw Mistake(
+          fmt::format("{}: tensor {}: expected [batch, heads, length, dim] in F64, F32, BF16 "
+                      "or F16, got {} in {}",
+                      arguments.input, name, view.shape_string(), name_of(view.dtype())));
     }
     return owned.converted(view, dtype);
   };
@@ -144,7 +151,8 @@ Call read_call(const AttentionArguments& arguments, const SafetensorsFile& file,
   options.sinks = optional("sinks");
   if (const ConstTensorView mask = optional("mask"); !mask.empty()) {
     if (is_number(mask.dtype()) && !options.bias.empty()) {
-      throw Mistake(arguments.input + ": tensors mask and bias: both are numbers to be added; give one");
+      throw Mistake(arguments.input +
+                    ": tensors mask and bias: both are numbers to be added; give one");
     }
     (is_number(mask.dtype()) ? options.bias : options.mask) = mask;
   }
@@ -178,8 +186,8 @@ int run_attention(const AttentionArguments& arguments) {
   const std::int64_t out_sizes[] = {call.query.size(0), call.query.size(1), call.query.size(2),
                                     call.value.size(3)};
   const TensorView out = owned.make(dtype, out_sizes);
-  const TensorView lse = owned.make(dtype == DType::f64 ? DType::f64 : DType::f32,
-                                    std::span(out_sizes).first(3));
+  const TensorView lse =
+      owned.make(dtype == DType::f64 ? DType::f64 : DType::f32, std::span(out_sizes).first(3));
   attention(call.query, call.key, call.value, out, call.options, lse);
   std::vector<NamedTensor> results = {{"out", out}, {"lse", lse}};
 
@@ -211,8 +219,10 @@ void add_attention_command(CLI::App& app, int& exit_status) {
   CLI::App* command = app.add_subcommand(
       "attention",
       "The operator on tensors of any framework.\n\n"
-      "Reads query, key and value [batch, heads, length, dim] from a safetensors file, and where they\n"
-      "are there mask (true is visible; numbers are added), bias, past_key, past_value, key_lengths,\n"
+      "Reads query, key and value [batch, heads, length, dim] from a safetensors file, and where "
+      "they\n"
+      "are there mask (true is visible; numbers are added), bias, past_key, past_value, "
+      "key_lengths,\n"
       "cu_seqlens_query, cu_seqlens_key, sinks, alibi_slopes, query_documents, key_documents and\n"
       "grad_out. Writes out and lse, and with --backward grad_query, grad_key, grad_value and the\n"
       "gradients of what else was given.\n\n"
@@ -222,9 +232,10 @@ void add_attention_command(CLI::App& app, int& exit_status) {
   command->add_option("--output", arguments->output, "The file to write")->required();
   const CLI::IsMember alignments({"top_left", "bottom_right"});
   command
-      ->add_option("--causal", arguments->causal,
-                   "Hide the future: query 0 beside the first new key (top_left), or the last query "
-                   "beside the last key (bottom_right)")
+      ->add_option(
+          "--causal", arguments->causal,
+          "Hide the future: query 0 beside the first new key (top_left), or the last query "
+          "beside the last key (bottom_right)")
       ->check(alignments);
   command->add_option("--window", arguments->window,
                       "LEFT,RIGHT: see only so many keys before and after (-1: no limit)");
