@@ -1,6 +1,6 @@
-// Fused attention as a share of the multiply-add rate measured beside it. Counted are the products that
-// the mathematics needs on what is visible: two for the forward, five for the backward (scores are
-// computed again).
+// Fused attention as a share of the multiply-add rate measured beside it. Counted are the products
+// that the mathematics needs on what is visible: two for the forward, five for the backward (scores
+// are computed again).
 //
 //   attention_benchmark [LENGTH]       default 2048
 
@@ -46,7 +46,8 @@ class Problem {
       tensor->resize(static_cast<std::size_t>(kHeads * shape.length * shape.head_dim));
       for (float& x : *tensor) x = normal(random);
     }
-    for (auto* tensor : {&out_, &grad_query_, &grad_key_, &grad_value_}) tensor->resize(query_.size());
+    for (auto* tensor : {&out_, &grad_query_, &grad_key_, &grad_value_})
+      tensor->resize(query_.size());
     lse_.resize(static_cast<std::size_t>(kHeads * shape.length));
   }
 
@@ -100,14 +101,16 @@ void report(const Shape& shape) {
 int main(int argc, char** argv) {
   const std::int64_t length = argc > 1 ? std::atoll(argv[1]) : 2048;
   if (length < 1) {
-    fmt::print(stderr, "attention_benchmark: LENGTH: expected a positive number, got {}\n", argv[1]);
+    fmt::print(stderr, "attention_benchmark: LENGTH: expected a positive number, got {}\n",
+               argv[1]);
     return 2;
   }
   const int all = bench::all_threads();
-  fmt::print("Attention in f32, {} heads, one and {} threads: GFLOP/s and % of the multiply-add rate\n\n",
-             kHeads, all);
-  fmt::print("{:>8} {:>6} {:>8}   {:<38}   {:<38}\n", "length", "dim", "mask", "forward: one, all, ratio",
-             "backward: one, all, ratio");
+  fmt::print(
+      "Attention in f32, {} heads, one and {} threads: GFLOP/s and % of the multiply-add rate\n\n",
+      kHeads, all);
+  fmt::print("{:>8} {:>6} {:>8}   {:<38}   {:<38}\n", "length", "dim", "mask",
+             "forward: one, all, ratio", "backward: one, all, ratio");
   for (const std::int64_t head_dim : {64, 128}) {
     for (const bool causal : {false, true}) report({length, head_dim, causal});
   }

@@ -1,6 +1,7 @@
 // limelight._core: the operator on NumPy arrays. What a person calls is in limelight/attention.py.
 
 #include <limelight/attention.h>
+#include <limelight/rope.h>
 #include <pybind11/pybind11.h>
 
 #include "array_views.h"
@@ -60,6 +61,67 @@ void backward(const py::object& query, const py::object& key, const py::object& 
   });
 }
 
+RopePairs pairs_of(bool interleaved) {
+  return interleaved ? RopePairs::interleaved : RopePairs::half_split;
+}
+
+RopeDirection direction_of(bool backward) {
+  return backward ? RopeDirection::backward : RopeDirection::forward;
+}
+
+/// {"type": "linear" | "llama3" | "yarn", ...}, with the fields of the structs of rope.h.
+void read_scaling(const py::dict& keywords, RopeOptions& options) {
+  const auto type = keywords["type"].cast<std::string>();
+  const auto set = [&](double& field, const char* name) {
+    if (keywords.contains(name)) field = keywords[name].cast<double>();
+  };
+  if (type == "linear") {
+    RopeLinearScaling scaling = {1};
+    set(scaling.factor, "factor");
+    options.scaling = scaling;
+  } else if (type == "llama3") {
+    RopeLlama3Scaling scaling;
+    set(scaling.factor, "factor");
+    set(scaling.low_freq_factor, "low_freq_factor");
+    set(scaling.high_freq_factor, "high_freq_factor");
+    set(scaling.original_context, "original_context");
+    options.scaling = scaling;
+  } else if (type == "yarn") {
+    RopeYarnScaling scaling;
+    set(scaling.factor, "factor");
+    set(scaling.original_context, "original_context");
+    set(scaling.beta_fast, "beta_fast");
+    set(scaling.beta_slow, "beta_slow");
+    set(scaling.attention_factor, "attention_factor");
+    options.scaling = scaling;
+  } else {
+    throw Error("scaling: expected the type linear, llama3 or yarn, got " + type);
+  }
+}
+
+RopeOptions rope_options(double theta, std::int64_t rotary_dim, bool interleaved,
+                         const py::object& scaling) {
+  RopeOptions options;
+  options.theta = theta;
+  options.rotary_dim = rotary_dim;
+  options.pairs = pairs_of(interleaved);
+  if (!scaling.is_none()) read_scaling(scaling.cast<py::dict>(), options);
+  return options;
+}
+
+void rope_by_positions(const py::object& x, const py::object& positions, const py::object& out,
+                       double theta, std::int64_t rotary_dim, bool interleaved,
+                       const py::object& scaling, bool backward) {
+  rope(const_view(x, "x"), const_view(positions, "positions"), mutable_view(out, "out"),
+       rope_options(theta, rotary_dim, interleaved, scaling), direction_of(backward));
+}
+
+void rope_by_angles(const py::object& x, const py::object& cosines, const py::object& sines,
+                    const py::object& out, bool interleaved, bool backward) {
+  rope_rotate(const_view(x, "x"), const_view(cosines, "cosines"), const_view(sines, "sines"),
+              mutable_view(out, "out"), pairs_of(interleaved), direction_of(backward));
+}
+
 }  // namespace
 }  // namespace limelight::python
 
@@ -69,5 +131,7 @@ PYBIND11_MODULE(_core, module) {
   py::register_exception<limelight::Error>(module, "Error", PyExc_ValueError);
   module.def("attention", &limelight::python::forward);
   module.def("attention_backward", &limelight::python::backward);
+  module.def("rope", &limelight::python::rope_by_positions);
+  module.def("rope_rotate", &limelight::python::rope_by_angles);
   module.def("instruction_set", [] { return limelight::instruction_set(); });
 }

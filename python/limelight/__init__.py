@@ -15,6 +15,7 @@ from .attention import (
     attention_backward,
     scaled_dot_product_attention,
 )
+from .rope import rope, rope_rotate
 
 __all__ = [
     "Error",
@@ -22,5 +23,7 @@ __all__ = [
     "attention",
     "attention_backward",
     "instruction_set",
+    "rope",
+    "rope_rotate",
     "scaled_dot_product_attention",
 ]

@@ -23,6 +23,24 @@ def attention_backward(
     gradients: dict[str, np.ndarray],
     keywords: dict[str, Any],
 ) -> None: ...
+def rope(
+    x: np.ndarray,
+    positions: np.ndarray,
+    out: np.ndarray,
+    theta: float,
+    rotary_dim: int,
+    interleaved: bool,
+    scaling: dict[str, Any] | None,
+    backward: bool,
+) -> None: ...
+def rope_rotate(
+    x: np.ndarray,
+    cosines: np.ndarray,
+    sines: np.ndarray,
+    out: np.ndarray,
+    interleaved: bool,
+    backward: bool,
+) -> None: ...
 def instruction_set() -> str:
     """The vector instruction set that kernels run on: "avx512", "avx2", "sse4", "neon", "portable".
 
