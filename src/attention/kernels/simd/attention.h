@@ -13,11 +13,11 @@ namespace limelight::simd {
 // A row has the same bits whatever the number of threads, whatever stands around it in the batch,
 // whatever strides its memory has, and whether its keys come as past or as new.
 //
-// Error against float64, with s = largest |score| and u = 2^-24, where out and gradients are f32:
-//   out       within 8 u (4 + s) times the largest |value| that the row sees, plus u for each
-//             sqrt(head_dim) of s
-//   gradients within 64 u (4 + s) sqrt(q_len + kv_len) times the largest |gradient|
-// and one rounding to the type where that is bf16 or f16. Tests hold them there.
+// Error against float64, with s = largest sum of |query * key| * scale of a score and u = 2^-24:
+//   out        8 u (4 + s) times the largest |value|
+//   lse        2 u (4 + s) + 16 u
+//   gradients  64 u (4 + s) sqrt(q_len + kv_len) times the largest product that enters them
+// and one rounding to the type where that is bf16 or f16. tests/attention/hostile_test.cpp holds them.
 //
 // Memory: a packed copy of key and value in f32 (forward), f32 sums of grad_query where it is not
 // f32 (backward), and under 1 MiB a thread for head_dim up to 128 (see the scratch types).
