@@ -17,13 +17,14 @@ namespace limelight::simd {
 //   out        8 u (4 + s) times the largest |value|
 //   lse        2 u (4 + s) + 16 u
 //   gradients  64 u (4 + s) sqrt(q_len + kv_len) times the largest product that enters them
-// and one rounding to the type where that is bf16 or f16. tests/attention/hostile_test.cpp holds them.
+// and one rounding to the type where that is bf16 or f16. tests/attention/hostile_test.cpp holds
+// them.
 //
 // Memory: a packed copy of key and value in f32 (forward), f32 sums of grad_query where it is not
 // f32 (backward), and under 1 MiB a thread for head_dim up to 128 (see the scratch types).
 
-/// Whether these kernels offer a call: f32, bf16 or f16 throughout. What is computed in f64, and a
-/// bias's gradient, is left to the reference.
+/// Whether these kernels offer a call: f32, bf16 or f16 throughout. What is computed in f64 is left
+/// to the reference.
 bool offers(const ForwardArguments& arguments);
 bool offers(const BackwardArguments& arguments);
 

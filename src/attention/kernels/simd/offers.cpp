@@ -18,7 +18,7 @@ bool offers(const ForwardArguments& arguments) {
 }
 
 bool offers(const BackwardArguments& arguments) {
-  return arguments.gradients.bias.empty() && none_is_f64({arguments.query, arguments.out});
+  return none_is_f64({arguments.query, arguments.out});
 }
 
 }  // namespace limelight::simd
