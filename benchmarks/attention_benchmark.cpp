@@ -14,6 +14,8 @@
 
 #include "benchmarks/ceilings.h"
 #include "benchmarks/measure.h"
+#include "layers/gemm.h"
+#include "layers/softmax.h"
 
 namespace {
 
@@ -59,6 +61,20 @@ class Problem {
                        write(grad_query_), write(grad_key_), write(grad_value_), options_);
   }
 
+  /// The whole matrix of scores of one head after the other. Knows no mask.
+  void unfused() {
+    const std::int64_t n = shape_.length;
+    const std::int64_t d = shape_.head_dim;
+    scores_.resize(static_cast<std::size_t>(n * n));
+    for (std::int64_t h = 0; h < kHeads; ++h) {
+      gemm(n, n, d, {query_.data() + h * n * d, d}, {key_.data() + h * n * d, d, true}, false,
+           scores_.data(), n);
+      softmax_forward(n, n, scores_.data(), scores_.data());
+      gemm(n, d, n, {scores_.data(), n}, {value_.data() + h * n * d, d}, false,
+           out_.data() + h * n * d, d);
+    }
+  }
+
  private:
   ConstTensorView read(const std::vector<float>& x) const {
     return ConstTensorView::of(x.data(), {1, kHeads, shape_.length, shape_.head_dim});
@@ -71,7 +87,7 @@ class Problem {
   Shape shape_;
   AttentionOptions options_;
   std::vector<float> query_, key_, value_, grad_out_;
-  std::vector<float> out_, lse_, grad_query_, grad_key_, grad_value_;
+  std::vector<float> out_, lse_, grad_query_, grad_key_, grad_value_, scores_;
 };
 
 void report(const Shape& shape) {
@@ -91,6 +107,11 @@ void report(const Shape& shape) {
     const auto [many, many_share] = share(all, products, body);
     line += fmt::format("   {:>7.1f} {:>5.1f} % {:>7.1f} {:>5.1f} % {:>5.2f}", one / 1e9, one_share,
                         many / 1e9, many_share, many / one);
+  }
+  if (!shape.causal) {
+    const double unfused = bench::measure([&] { problem.unfused(); }).median;
+    const double fused = bench::measure([&] { problem.forward(); }).median;
+    line += fmt::format("   {:>5.2f}", unfused / fused);
   }
   fmt::print("{}\n", line);
   std::fflush(stdout);

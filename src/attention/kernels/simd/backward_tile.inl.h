@@ -81,11 +81,12 @@ inline void differentiate_softmax(std::int64_t width, float lse, float delta, co
   });
 }
 
-/// What gradients are of: the products query . key * scale, or the scores that softcap made of them.
+/// What gradients are of: the products query . key * scale, or the scores that softcap made of
+/// them.
 enum class Slope { of_products, of_scores };
 
-/// Row r of a tile from dot products to kept weights and gradients. Returns whether the row sees all
-/// columns of the part.
+/// Row r of a tile from dot products to kept weights and gradients. Returns whether the row sees
+/// all columns of the part.
 inline bool differentiate_row(const BackwardCall& call, const QueryBlock& block, KeyRange tile,
                               const TilePart& part, Slope slope, const BackwardScratch& scratch,
                               std::int64_t r) {
