@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -58,6 +59,9 @@ struct CaseSpec {
   std::optional<Dropout> dropout;
   double deviation = 1;  ///< of query, key and value
 };
+
+/// What a failing test prints of its case.
+inline void PrintTo(const CaseSpec& spec, std::ostream* out) { *out << spec.name; }
 
 /// One call of the operator: its inputs, made from a spec and a seed.
 struct AttentionCase {

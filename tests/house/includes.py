@@ -23,7 +23,7 @@ BELOW["faces"] = BELOW["story"] + ["story"]
 BELOW["cli"] = BELOW["faces"] + ["faces"]
 
 # The room of each public header that is not named after its own.
-PUBLIC = {"error": "base", "result": "base", "dtype": "base", "tensor": "base"}
+PUBLIC = {"error": "base", "result": "base", "dtype": "base", "tensor": "base", "rope": "layers"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
 INTRINSICS = re.compile(r"(immintrin|x86intrin|arm_neon|cpuid)\.h$")
