@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <cmath>
-#include <csignal>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -12,6 +10,7 @@
 
 #include "base/atomic_file.h"
 #include "cli/command.h"
+#include "cli/stop_signals.h"
 #include "cli/train_progress.h"
 #include "training/training_run.h"
 
@@ -19,14 +18,6 @@ namespace limelight::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::atomic<bool> stop_requested = false;
-
-/// The first Ctrl-C asks for a checkpoint and an orderly end; the second ends at once.
-void request_stop(int signal) {
-  stop_requested = true;
-  std::signal(signal, SIG_DFL);
-}
 
 /// What was said on the command line: a plan to start from, and changes to it.
 struct TrainArguments {
@@ -158,11 +149,10 @@ TrainingPlan make_plan(const TrainArguments& arguments) {
 
 int train(const TrainArguments& arguments) {
   const TrainingPlan plan = make_plan(arguments);
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
+  const StopSignals stop;
   TrainProgress progress(plan);
   const TrainingOutcome outcome = value_or_mistake(
-      run_training(plan, arguments.output, arguments.resume, stop_requested, progress));
+      run_training(plan, arguments.output, arguments.resume, stop.requested(), progress));
   if (outcome.interrupted) {
     fmt::print(stderr,
                "stopped after step {} of {}; go on with: limelight train --resume --output {}\n",

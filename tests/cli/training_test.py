@@ -79,6 +79,36 @@ class Training(program.WithModel):
         self.assertEqual(process.returncode, 130, message)
         self.assertIn("--resume", message)
 
+    def test_no_thread_that_computes_handles_ctrl_c(self):
+        # A handler's frame would be written over oneDNN's buffers: see StopSignals.
+        output = self.folder / "handled"
+        process = start("--text", str(self.text), *program.SMALL, *self.STEPS, "--steps", "100000",
+                        "--output", str(output))
+        while not (output / "training_state.safetensors").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.02)
+        stop_signals = 1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1)
+        for status in pathlib.Path(f"/proc/{process.pid}/task").glob("*/status"):
+            handled = re.search(r"SigCgt:\s*(\w+)", status.read_text()).group(1)
+            self.assertEqual(int(handled, 16) & stop_signals, 0)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+
+    def test_a_second_ctrl_c_ends_at_once(self):
+        output = self.folder / "impatient"
+        process = start("--text", str(self.text), *program.SMALL, *self.STEPS, "--steps", "100000",
+                        "--checkpoint-every", "100000", "--validate-every", "1",
+                        "--validation-batches", "100000", "--output", str(output))
+        time.sleep(1)
+        self.assertIsNone(process.poll())
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+        process.stderr.close()
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertFalse((output / "training_state.safetensors").exists())
+
     def test_other_text_is_refused(self):
         text = self.folder / "changing.txt"
         text.write_text(program.SENTENCES * 60)
