@@ -9,13 +9,12 @@ namespace fs = std::filesystem;
 
 /// `relative` in the source tree, else under share/limelight next to the program's bin folder.
 fs::path find_shipped(const fs::path& relative) {
-  const fs::path in_tree = fs::path(LIMELIGHT_SOURCE_TREE) / relative;
+  fs::path in_tree = fs::path(LIMELIGHT_SOURCE_TREE) / relative;
   std::error_code error;
   if (fs::exists(in_tree, error)) return in_tree;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   if (!error) {
-    const fs::path installed =
-        program.parent_path().parent_path() / "share" / "limelight" / relative;
+    fs::path installed = program.parent_path().parent_path() / "share" / "limelight" / relative;
     if (fs::exists(installed, error)) return installed;
   }
   return in_tree;

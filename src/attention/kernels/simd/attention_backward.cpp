@@ -277,6 +277,7 @@ void attention_backward(const BackwardArguments& arguments, const AttentionShape
   call.delta = scratch.take(padded(rows));
   call.query_sums = sums > 0 ? scratch.take(padded(sums)) : nullptr;
   std::vector<BackwardScratch> scratch_of_thread;
+  scratch_of_thread.reserve(static_cast<std::size_t>(threads));
   for (int t = 0; t < threads; ++t) scratch_of_thread.emplace_back(call, scratch);
 
   const std::vector<std::int64_t> first_block = first_blocks(shape, sequences);

@@ -286,6 +286,7 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
   Scratch scratch(packed.floats() + threads * ForwardScratch::floats(call));
   packed.take(scratch);
   std::vector<ForwardScratch> scratch_of_thread;
+  scratch_of_thread.reserve(static_cast<std::size_t>(threads));
   for (int t = 0; t < threads; ++t) scratch_of_thread.emplace_back(call, scratch);
 
   const KeySource keys = {options.past_key, arguments.key, shape.past_len};

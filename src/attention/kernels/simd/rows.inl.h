@@ -25,7 +25,7 @@ namespace limelight::simd {
 namespace HWY_NAMESPACE {
 namespace {
 
-constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 /// body(i) for the first element of each vector of a row of `width`.
 template <class Body>

@@ -48,11 +48,11 @@ enum class Product { overwrite, accumulate };
 // can start in each, so 8 must be in flight. Where there are 16 registers: 6 x 2 accumulators, 2 of
 // b and 1 of a are 15. Where there are 32: 6 x 4 + 4 + 1 are 29, and each load of b serves 6 rows,
 // each of a 4 vectors.
-constexpr int kTileRows = 6;
+inline constexpr int kTileRows = 6;
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4
-constexpr int kTileVectors = 2;
+inline constexpr int kTileVectors = 2;
 #else
-constexpr int kTileVectors = 4;
+inline constexpr int kTileVectors = 4;
 #endif
 
 template <int kRows, int kVectors, Product kMode>
