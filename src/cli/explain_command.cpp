@@ -166,7 +166,7 @@ void add_explain_command(CLI::App& app, int& exit_status) {
       "beside\n"
       "each stands how far float64 is from it. The exit status is 3 when an invariant breaks.\n\n"
       "Examples:\n"
-      "  limelight explain \"She struck a match and the lamp gave a warm light\"\n"
+      "  limelight explain \"The lamp on the table gave a warm light\"\n"
       "  limelight explain \"He sat on the river bank\" --word river --layer 1 --head 0 --step 8\n"
       "  limelight explain \"The bag was light\" --brief\n"
       "  limelight explain \"The bag was light\" --format json | python3 -m json.tool | less");

@@ -65,10 +65,7 @@ std::vector<NearWord> nearest_words(const LoadedModel& model, std::span<const fl
   const MatrixView table = {model.transformer.parameter_views().token_embedding,
                             std::min<std::int64_t>(config.vocab_size, model.tokenizer.vocab_size()),
                             config.width};
-  std::vector<float> cosines(static_cast<std::size_t>(table.rows));
-  for (std::int64_t id = 0; id < table.rows; ++id) {
-    cosines[static_cast<std::size_t>(id)] = static_cast<float>(cosine_of(vector, table.row(id)));
-  }
+  const std::vector<float> cosines = cosines_with_rows(table, vector);
   std::vector<NearWord> nearest;
   for (const std::int64_t id : largest_columns(cosines, kNearest)) {
     nearest.push_back({std::string(model.tokenizer.bytes_of(static_cast<TokenId>(id))),

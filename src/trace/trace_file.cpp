@@ -158,9 +158,12 @@ Status save_trace(const std::filesystem::path& path, const Trace& trace,
 Result<TraceFile> open_trace(const std::filesystem::path& path) {
   auto file = SafetensorsFile::open(path);
   if (!file) return file.failure();
-  const std::string what = printable_path(path);
-  const auto found = file->metadata().find(kTraceKey);
-  if (found == file->metadata().end()) {
+  return read_trace(*file, printable_path(path));
+}
+
+Result<TraceFile> read_trace(const SafetensorsFile& file, const std::string& what) {
+  const auto found = file.metadata().find(kTraceKey);
+  if (found == file.metadata().end()) {
     return Failure{what +
                    ": holds no trace: its metadata has no \"limelight.trace\"; expected a "
                    "file that limelight saved"};
@@ -182,14 +185,14 @@ Result<TraceFile> open_trace(const std::filesystem::path& path) {
       return Failure{what + ": limelight.trace: expected each of \"tensors\" to have a name"};
     }
     auto tensor =
-        read_tensor(*file, name->get<std::string>(), description, std::ssize(out.trace.ids), what);
+        read_tensor(file, name->get<std::string>(), description, std::ssize(out.trace.ids), what);
     if (!tensor) return tensor.failure();
     if (out.trace.contains(tensor->name)) {
       return Failure{what + ": limelight.trace: two tensors are called " + printable(tensor->name)};
     }
     out.trace.add(std::move(*tensor));
   }
-  out.notes = file->metadata();
+  out.notes = file.metadata();
   out.notes.erase(kTraceKey);
   return out;
 }

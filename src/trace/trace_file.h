@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "checkpoint/safetensors.h"
 #include "trace/trace.h"
 
 namespace limelight {
@@ -29,5 +30,7 @@ struct TraceFile {
 
 /// Reads what save_trace wrote, untrusted: names, extents, rows and recipes are checked.
 Result<TraceFile> open_trace(const std::filesystem::path& path);
+/// The same of an opened file; `what` names it in messages.
+Result<TraceFile> read_trace(const SafetensorsFile& file, const std::string& what);
 
 }  // namespace limelight

@@ -35,6 +35,18 @@ double cosine_of(std::span<const float> a, std::span<const float> b) {
   return lengths > 0 ? dot_of(a, b) / lengths : 0;
 }
 
+std::vector<float> cosines_with_rows(MatrixView rows, std::span<const float> vector) {
+  const double length = length_of(vector);
+  std::vector<float> cosines;
+  cosines.reserve(static_cast<std::size_t>(rows.rows));
+  for (std::int64_t r = 0; r < rows.rows; ++r) {
+    const auto row = rows.row(r);
+    const double lengths = length * length_of(row);
+    cosines.push_back(lengths > 0 ? static_cast<float>(dot_of(row, vector) / lengths) : 0.0f);
+  }
+  return cosines;
+}
+
 std::vector<double> in_double(std::span<const float> vector) {
   return {vector.begin(), vector.end()};
 }

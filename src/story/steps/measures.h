@@ -14,6 +14,8 @@ namespace limelight {
 double length_of(std::span<const float> vector);
 /// 0 where one of them is zero.
 double cosine_of(std::span<const float> a, std::span<const float> b);
+/// The cosine of a vector with every row.
+std::vector<float> cosines_with_rows(MatrixView rows, std::span<const float> vector);
 std::vector<double> in_double(std::span<const float> vector);
 std::vector<double> scaled(std::span<const float> vector, double factor);
 
