@@ -49,9 +49,9 @@ struct Selection {
   ConstTensorView listed;
 };
 
-/// out [batch, num_heads, queries, keys] = the weights of the queries and keys selected: chosen
-/// rows (all keys), chosen columns (all queries), a tile (a range of each), or single ones.
-void attention_weights(const AttentionRun& run, const Selection& queries, const Selection& keys,
+/// out [batch, num_heads, rows, columns] = the weights of the rows (queries) and columns (keys)
+/// selected: chosen rows, chosen columns, a tile (a range of each), or single ones.
+void attention_weights(const AttentionRun& run, const Selection& rows, const Selection& columns,
                        TensorView out);
 
 /// The k = indices.size(3) largest weights of every row, the largest first, of equal ones the
@@ -72,13 +72,13 @@ void attention_entropy(const AttentionRun& run, TensorView out);
 enum class Pooling : std::uint8_t { mean, max };
 
 /// A picture of a rectangle of the matrix of weights: out [batch, num_heads, height, width] shows
-/// the queries and keys of two ranges (not listed ones) in height x width cells of equal size.
+/// the rows and columns of two ranges (not listed ones) in height x width cells of equal size.
 ///
 /// The weights are taken as a function of the plane, constant on a unit square for each query and
 /// key. A cell holds the function's mean over it, or its largest value in it. So where cells do not
 /// divide evenly a weight enters each cell by the area it has there, and out may have more cells
 /// than there are queries or keys: then a weight fills several. Hidden keys are 0, and count.
-void attention_map(const AttentionRun& run, const Selection& queries, const Selection& keys,
+void attention_map(const AttentionRun& run, const Selection& rows, const Selection& columns,
                    Pooling pooling, TensorView out);
 
 }  // namespace limelight

@@ -504,11 +504,11 @@ TEST(WeightsErrors, NameTheArgument) {
   };
   EXPECT_EQ(weights_with(run, {}, {}), "");
   EXPECT_EQ(weights_with(run, {3, 6, {}}, {}),
-            "queries: expected a range within 0 to q_len = 5, got 3 to 6");
+            "rows: expected a range within 0 to q_len = 5, got 3 to 6");
   EXPECT_EQ(weights_with(run, {}, {0, -1, wrong_list.view()}),
-            "keys: expected 0 to less than kv_len = 7, got 7 at index 1");
+            "columns: expected 0 to less than kv_len = 7, got 7 at index 1");
   EXPECT_EQ(weights_with(run, {}, {0, 6, {}}),
-            "out: expected [batch, num_heads, queries, keys] = [2, 2, 5, 6], got [2, 2, 5, 7]");
+            "out: expected [batch, num_heads, rows, columns] = [2, 2, 5, 6], got [2, 2, 5, 7]");
   AttentionRun without_lse = run;
   without_lse.lse = {};
   EXPECT_THAT(weights_with(without_lse, {}, {}), testing::StartsWith("lse: expected 3 axes"));
@@ -529,11 +529,11 @@ TEST(WeightsErrors, NameTheArgument) {
   EXPECT_EQ(message_of([&] {
               attention_map(run, {2, 2, {}}, {}, Pooling::mean, out.view());
             }),
-            "queries: expected at least one for a map, got 2 to 2");
+            "rows: expected at least one for a map, got 2 to 2");
   EXPECT_EQ(message_of([&] {
               attention_map(run, {}, {0, -1, wrong_list.view()}, Pooling::mean, out.view());
             }),
-            "keys: expected a range, got a list");
+            "columns: expected a range, got a list");
 }
 
 }  // namespace

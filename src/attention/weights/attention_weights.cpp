@@ -23,15 +23,15 @@ void answer(const AttentionRun& run, const AttentionShape& shape, DType result,
 
 }  // namespace
 
-void attention_weights(const AttentionRun& run, const Selection& queries, const Selection& keys,
+void attention_weights(const AttentionRun& run, const Selection& rows, const Selection& columns,
                        TensorView out) {
   const AttentionShape shape = check_run(run);
-  check_selection("queries", queries, shape.q_len, "q_len");
-  check_selection("keys", keys, shape.kv_len(), "kv_len");
-  const SelectedWeights asked = {Places(queries, shape.q_len), Places(keys, shape.kv_len()), out};
+  check_selection("rows", rows, shape.q_len, "q_len");
+  check_selection("columns", columns, shape.kv_len(), "kv_len");
+  const SelectedWeights asked = {Places(rows, shape.q_len), Places(columns, shape.kv_len()), out};
   check_result("out", out, {shape.batch, shape.num_heads, asked.queries.size(), asked.keys.size()},
-               "[batch, num_heads, queries, keys]", kResultTypes);
-  check_apart_from(run, {{"queries", queries.listed}, {"keys", keys.listed}}, {{"out", out}});
+               "[batch, num_heads, rows, columns]", kResultTypes);
+  check_apart_from(run, {{"rows", rows.listed}, {"columns", columns.listed}}, {{"out", out}});
   answer(run, shape, out.dtype(), asked);
 }
 
@@ -55,21 +55,21 @@ void attention_entropy(const AttentionRun& run, TensorView out) {
   answer(run, shape, out.dtype(), RowEntropy{out});
 }
 
-void attention_map(const AttentionRun& run, const Selection& queries, const Selection& keys,
+void attention_map(const AttentionRun& run, const Selection& rows, const Selection& columns,
                    Pooling pooling, TensorView out) {
   const AttentionShape shape = check_run(run);
   check_rank("out", out, 4, "[batch, num_heads, height, width]");
   check_result("out", out, {shape.batch, shape.num_heads, kAnySize, kAnySize},
                "[batch, num_heads, height, width]", kResultTypes);
-  check_cells("queries", queries, shape.q_len, "q_len", out.size(2));
-  check_cells("keys", keys, shape.kv_len(), "kv_len", out.size(3));
+  check_cells("rows", rows, shape.q_len, "q_len", out.size(2));
+  check_cells("columns", columns, shape.kv_len(), "kv_len", out.size(3));
   check_apart_from(run, {}, {{"out", out}});
   if (out.elements() == 0) return;
   answer(run, shape, out.dtype(),
-         WeightsMap{queries.begin,
-                    keys.begin,
-                    {Places(queries, shape.q_len).size(), out.size(2)},
-                    {Places(keys, shape.kv_len()).size(), out.size(3)},
+         WeightsMap{rows.begin,
+                    columns.begin,
+                    {Places(rows, shape.q_len).size(), out.size(2)},
+                    {Places(columns, shape.kv_len()).size(), out.size(3)},
                     pooling == Pooling::mean ? CellValue::mean : CellValue::max,
                     out});
 }
