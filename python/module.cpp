@@ -4,6 +4,8 @@
 #include <limelight/rope.h>
 #include <pybind11/pybind11.h>
 
+#include <optional>
+
 #include "array_views.h"
 #include "attention_options.h"
 #include "base/instruction_set.h"
@@ -15,19 +17,20 @@ namespace {
 
 void forward(const py::object& query, const py::object& key, const py::object& value,
              const py::object& out, const py::object& lse, const py::dict& keywords) {
-  const AttentionOptions options = attention_options(keywords);
+  AttentionOptions options = attention_options(keywords);
   const ConstTensorView query_view = const_view(query, "query");
   const ConstTensorView key_view = const_view(key, "key");
   const ConstTensorView value_view = const_view(value, "value");
   const TensorView out_view = mutable_view(out, "out");
   const TensorView lse_view = mutable_view(lse, "lse");
-  compute([&] { attention(query_view, key_view, value_view, out_view, options, lse_view); });
+  compute(options,
+          [&] { attention(query_view, key_view, value_view, out_view, options, lse_view); });
 }
 
 void backward(const py::object& query, const py::object& key, const py::object& value,
               const py::object& out, const py::object& lse, const py::object& grad_out,
               const py::dict& gradients, const py::dict& keywords) {
-  const AttentionOptions options = attention_options(keywords);
+  AttentionOptions options = attention_options(keywords);
   const auto gradient = [&](const char* name) {
     return gradients.contains(name)
                ? mutable_view(py::object(gradients[name]), std::string("grad_") + name)
@@ -47,7 +50,7 @@ void backward(const py::object& query, const py::object& key, const py::object& 
   const ConstTensorView out_view = const_view(out, "out");
   const ConstTensorView lse_view = const_view(lse, "lse");
   const ConstTensorView grad_out_view = const_view(grad_out, "grad_out");
-  compute([&] {
+  compute(options, [&] {
     attention_backward(query_view, key_view, value_view, out_view, lse_view, grad_out_view, views,
                        options);
   });

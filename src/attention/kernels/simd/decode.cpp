@@ -97,7 +97,7 @@ struct Reading {
 
 /// What every piece shares.
 struct DecodeKernelCall {
-  KernelCall kernel;
+  const KernelCall& kernel;
   const DecodeArguments& arguments;
   CacheRows cache_rows;
   const DecodeRows& rows;
