@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/multiply_add_rate.h"
 #include "benchmarks/measure.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -23,40 +24,6 @@ namespace limelight::bench::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using FloatTag = hn::ScalableTag<float>;
-
-constexpr std::int64_t kChains = 12;
-
-/// Twelve independent chains: more than latency times ports of any core we know (5 * 2), and few
-/// enough for the 16 registers of AVX2. Returns something that depends on all of them.
-float multiply_add_chains(std::int64_t steps) {
-  const FloatTag d;
-  // Every chain converges to 2: no value overflows or becomes denormal.
-  const auto half = hn::Set(d, 0.5f);
-  const auto one = hn::Set(d, 1.0f);
-  auto a = hn::Iota(d, 0), b = hn::Iota(d, 1), c = hn::Iota(d, 2), e = hn::Iota(d, 3);
-  auto f = hn::Iota(d, 4), g = hn::Iota(d, 5), h = hn::Iota(d, 6), i = hn::Iota(d, 7);
-  auto j = hn::Iota(d, 8), k = hn::Iota(d, 9), l = hn::Iota(d, 10), m = hn::Iota(d, 11);
-  for (std::int64_t step = 0; step < steps; ++step) {
-    a = hn::MulAdd(a, half, one);
-    b = hn::MulAdd(b, half, one);
-    c = hn::MulAdd(c, half, one);
-    e = hn::MulAdd(e, half, one);
-    f = hn::MulAdd(f, half, one);
-    g = hn::MulAdd(g, half, one);
-    h = hn::MulAdd(h, half, one);
-    i = hn::MulAdd(i, half, one);
-    j = hn::MulAdd(j, half, one);
-    k = hn::MulAdd(k, half, one);
-    l = hn::MulAdd(l, half, one);
-    m = hn::MulAdd(m, half, one);
-  }
-  const auto abce = hn::Add(hn::Add(a, b), hn::Add(c, e));
-  const auto fghi = hn::Add(hn::Add(f, g), hn::Add(h, i));
-  const auto jklm = hn::Add(hn::Add(j, k), hn::Add(l, m));
-  return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(abce, fghi), jklm)));
-}
-
-double flops_of_step() { return 2.0 * kChains * static_cast<double>(hn::Lanes(FloatTag())); }
 
 /// REQUIRES: count is a multiple of four vectors; both pointers are aligned.
 void exponentials(const float* HWY_RESTRICT in, std::size_t count, float* HWY_RESTRICT out) {
@@ -83,18 +50,13 @@ float sum(const float* in, std::size_t count) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
 }
 
-const char* target_name() { return hwy::TargetName(HWY_TARGET); }
-
 }  // namespace limelight::bench::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace limelight::bench {
-HWY_EXPORT(multiply_add_chains);
-HWY_EXPORT(flops_of_step);
 HWY_EXPORT(exponentials);
 HWY_EXPORT(sum);
-HWY_EXPORT(target_name);
 
 namespace {
 
@@ -130,11 +92,12 @@ std::size_t bytes_beyond_caches() {
 Rate multiply_add_rate(int threads) {
   constexpr std::int64_t kSteps = 1 << 20;
   const PoolSize pool(threads);
-  const Seconds seconds = measure([] {
-#pragma omp parallel
-    sink.store(HWY_DYNAMIC_DISPATCH(multiply_add_chains)(kSteps), std::memory_order_relaxed);
+  double operations = 0;
+  const Seconds seconds = measure([&] {
+#pragma omp parallel reduction(max : operations)
+    operations = multiply_add_burst(kSteps);
   });
-  return rate_of(HWY_DYNAMIC_DISPATCH(flops_of_step)() * kSteps * threads, seconds);
+  return rate_of(operations * threads, seconds);
 }
 
 Rate exponential_rate(int threads) {
@@ -192,7 +155,7 @@ Rate sgemm_rate(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
                  seconds);
 }
 
-std::string instruction_set() { return HWY_DYNAMIC_DISPATCH(target_name)(); }
+std::string instruction_set() { return multiply_add_instruction_set(); }
 
 int all_threads() { return omp_get_max_threads(); }
 

@@ -25,7 +25,7 @@ struct Run {
 
 Run run_once(const std::string& program) {
   std::vector<std::string> words = {program, "explain",
-                                    "She struck a match and the old lamp gave a warm light"};
+                                    "The lamp on the old table near the window gave a warm light"};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -7,19 +7,11 @@
 #include "array_views.h"
 #include "attention_options.h"
 #include "base/instruction_set.h"
+#include "compute.h"
+#include "weights_module.h"
 
 namespace limelight::python {
 namespace {
-
-/// Runs `body` without the interpreter's lock; a Ctrl-C that came meanwhile is raised after it.
-template <class Body>
-void compute(const Body& body) {
-  {
-    const py::gil_scoped_release unlocked;
-    body();
-  }
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-}
 
 void forward(const py::object& query, const py::object& key, const py::object& value,
              const py::object& out, const py::object& lse, const py::dict& keywords) {
@@ -131,6 +123,7 @@ PYBIND11_MODULE(_core, module) {
   py::register_exception<limelight::Error>(module, "Error", PyExc_ValueError);
   module.def("attention", &limelight::python::forward);
   module.def("attention_backward", &limelight::python::backward);
+  limelight::python::add_weights_functions(module);
   module.def("rope", &limelight::python::rope_by_positions);
   module.def("rope_rotate", &limelight::python::rope_by_angles);
   module.def("instruction_set", [] { return limelight::instruction_set(); });

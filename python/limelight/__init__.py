@@ -15,13 +15,16 @@ from .attention import (
     attention_backward,
     scaled_dot_product_attention,
 )
+from .attention_weights import TopWeights, attention_weights
 from .rope import rope, rope_rotate
 
 __all__ = [
     "Error",
     "Gradients",
+    "TopWeights",
     "attention",
     "attention_backward",
+    "attention_weights",
     "instruction_set",
     "rope",
     "rope_rotate",

@@ -23,6 +23,49 @@ def attention_backward(
     gradients: dict[str, np.ndarray],
     keywords: dict[str, Any],
 ) -> None: ...
+def attention_weights(
+    query: np.ndarray,
+    key: np.ndarray,
+    lse: np.ndarray,
+    rows: np.ndarray | tuple[int, int] | None,
+    columns: np.ndarray | tuple[int, int] | None,
+    out: np.ndarray,
+    keywords: dict[str, Any],
+) -> None: ...
+def top_attention_weights(
+    query: np.ndarray,
+    key: np.ndarray,
+    lse: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    keywords: dict[str, Any],
+) -> None: ...
+def attention_column_sums(
+    query: np.ndarray,
+    key: np.ndarray,
+    lse: np.ndarray,
+    out: np.ndarray,
+    keywords: dict[str, Any],
+) -> None: ...
+def attention_entropy(
+    query: np.ndarray,
+    key: np.ndarray,
+    lse: np.ndarray,
+    out: np.ndarray,
+    keywords: dict[str, Any],
+) -> None: ...
+def attention_map(
+    query: np.ndarray,
+    key: np.ndarray,
+    lse: np.ndarray,
+    first_row: int,
+    end_row: int,
+    first_key: int,
+    end_key: int,
+    largest: bool,
+    out: np.ndarray,
+    keywords: dict[str, Any],
+) -> None: ...
 def rope(
     x: np.ndarray,
     positions: np.ndarray,

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "attention/check_parts.h"
 #include "attention/check_view.h"
 #include "attention/element.h"
 #include "attention/memory_overlap.h"
@@ -14,11 +15,6 @@ namespace {
 
 constexpr std::initializer_list<DType> kIntegers = {DType::i32, DType::i64};
 constexpr std::initializer_list<DType> kNumbers = {DType::f64, DType::f32, DType::bf16, DType::f16};
-
-struct NamedView {
-  const char* name;
-  ConstTensorView view;
-};
 
 // ---- Inputs ----
 
@@ -55,15 +51,7 @@ void check_inputs(ConstTensorView query, ConstTensorView key, ConstTensorView va
   }
   check_dtype("key", key, {query.dtype()});
   check_dtype("value", value, {query.dtype()});
-  if (shape.head_dim < 1) {
-    throw Error("query: expected a head_dim of at least 1, got shape " + query.shape_string());
-  }
-  const bool whole_groups =
-      shape.num_kv_heads == 0 ? shape.num_heads == 0 : shape.num_heads % shape.num_kv_heads == 0;
-  if (!whole_groups) {
-    throw Error("query: expected num_heads to be a multiple of key's num_kv_heads " +
-                std::to_string(shape.num_kv_heads) + ", got " + std::to_string(shape.num_heads));
-  }
+  check_heads(query, shape);
 }
 
 // ---- Options: each on its own ----
@@ -249,6 +237,20 @@ void check_contradictions(const AttentionOptions& options) {
   }
 }
 
+}  // namespace
+
+void check_heads(ConstTensorView query, const AttentionShape& shape) {
+  if (shape.head_dim < 1) {
+    throw Error("query: expected a head_dim of at least 1, got shape " + query.shape_string());
+  }
+  const bool whole_groups =
+      shape.num_kv_heads == 0 ? shape.num_heads == 0 : shape.num_heads % shape.num_kv_heads == 0;
+  if (!whole_groups) {
+    throw Error("query: expected num_heads to be a multiple of key's num_kv_heads " +
+                std::to_string(shape.num_kv_heads) + ", got " + std::to_string(shape.num_heads));
+  }
+}
+
 void check_options(const AttentionOptions& options, const AttentionShape& shape, DType dtype) {
   check_plain_values(options);
   check_contradictions(options);
@@ -261,6 +263,8 @@ void check_options(const AttentionOptions& options, const AttentionShape& shape,
   check_alibi(options.alibi, shape);
   check_sinks(options.sinks, shape);
 }
+
+namespace {
 
 // ---- Results ----
 
@@ -282,11 +286,15 @@ void check_out(ConstTensorView out, const AttentionShape& shape, DType dtype) {
   check_holds("out", out, dtype);
 }
 
+}  // namespace
+
 void check_lse(ConstTensorView lse, const AttentionShape& shape) {
   check_shape("lse", lse, {shape.batch, shape.num_heads, shape.q_len}, "[batch, num_heads, q_len]");
   check_memory("lse", lse, false);
   check_dtype("lse", lse, {DType::f32, DType::f64});
 }
+
+namespace {
 
 /// `like` is what the gradient is of.
 void check_gradient(const char* name, ConstTensorView gradient, const char* like_name,
@@ -308,10 +316,15 @@ void check_gradient(const char* name, ConstTensorView gradient, const char* like
 
 std::vector<NamedView> inputs_of(ConstTensorView query, ConstTensorView key, ConstTensorView value,
                                  const AttentionOptions& options) {
-  return {{"query", query},
-          {"key", key},
-          {"value", value},
-          {"past_key", options.past_key},
+  std::vector<NamedView> inputs = inputs_of(options);
+  inputs.insert(inputs.begin(), {{"query", query}, {"key", key}, {"value", value}});
+  return inputs;
+}
+
+}  // namespace
+
+std::vector<NamedView> inputs_of(const AttentionOptions& options) {
+  return {{"past_key", options.past_key},
           {"past_value", options.past_value},
           {"key_lengths", options.key_lengths},
           {"cu_seqlens_query", options.cu_seqlens_query},
@@ -324,7 +337,6 @@ std::vector<NamedView> inputs_of(ConstTensorView query, ConstTensorView key, Con
           {"sinks", options.sinks}};
 }
 
-/// What is written shares no byte with what is read, nor with anything else that is written.
 void check_apart(const std::vector<NamedView>& inputs, const std::vector<NamedView>& outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto& [name, view] = outputs[i];
@@ -339,8 +351,6 @@ void check_apart(const std::vector<NamedView>& inputs, const std::vector<NamedVi
     for (std::size_t j = 0; j < i; ++j) check_against(outputs[j]);
   }
 }
-
-}  // namespace
 
 AttentionShape check_forward(const ForwardArguments& arguments, const AttentionOptions& options) {
   const auto& [query, key, value, out, lse] = arguments;

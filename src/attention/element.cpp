@@ -36,4 +36,12 @@ std::int64_t read_integer(const void* data, DType dtype, std::int64_t index) {
                              : static_cast<const std::int64_t*>(data)[index];
 }
 
+void write_integer(void* data, DType dtype, std::int64_t index, std::int64_t value) {
+  if (dtype == DType::i32) {
+    static_cast<std::int32_t*>(data)[index] = static_cast<std::int32_t>(value);
+  } else {
+    static_cast<std::int64_t*>(data)[index] = value;
+  }
+}
+
 }  // namespace limelight

@@ -13,6 +13,7 @@ void write_number(void* data, DType dtype, std::int64_t index, double value);
 
 /// REQUIRES: dtype is i32 or i64.
 std::int64_t read_integer(const void* data, DType dtype, std::int64_t index);
+void write_integer(void* data, DType dtype, std::int64_t index, std::int64_t value);
 
 /// f64, f32, bf16 or f16.
 constexpr bool is_number(DType dtype) {

@@ -13,6 +13,7 @@
 #include "attention/element.h"
 #include "checkpoint/safetensors.h"
 #include "cli/command.h"
+#include "cli/weights_request.h"
 
 namespace limelight::cli {
 namespace {
@@ -29,6 +30,7 @@ struct AttentionArguments {
   double dropout = 0;
   std::uint64_t seed = 0;
   bool backward = false;
+  std::vector<std::string> weights;
 };
 
 constexpr std::array kKnownTensors = {"query",         "key",
@@ -191,6 +193,11 @@ int run_attention(const AttentionArguments& arguments) {
   attention(call.query, call.key, call.value, out, call.options, lse);
   std::vector<NamedTensor> results = {{"out", out}, {"lse", lse}};
 
+  answer_weights(
+      arguments.weights, {call.query, call.key, lse, call.options},
+      [&](DType type, std::span<const std::int64_t> sizes) { return owned.make(type, sizes); },
+      results);
+
   if (arguments.backward) {
     AttentionGradients gradients;
     const auto gradient = [&](const char* name, ConstTensorView of) {
@@ -224,8 +231,9 @@ void add_attention_command(CLI::App& app, int& exit_status) {
       "are there mask (true is visible; numbers are added), bias, past_key, past_value, "
       "key_lengths,\n"
       "cu_seqlens_query, cu_seqlens_key, sinks, alibi_slopes, query_documents, key_documents and\n"
-      "grad_out. Writes out and lse, and with --backward grad_query, grad_key, grad_value and the\n"
-      "gradients of what else was given.\n\n"
+      "grad_out. Writes out and lse, with --backward grad_query, grad_key, grad_value and the\n"
+      "gradients of what else was given, and with --weights what was asked of the weights (before\n"
+      "dropout), as weights_rows, weights_top_k and weights_top_k_indices, weights_entropy, ...\n\n"
       "  limelight attention --input case.safetensors --output out.safetensors --causal top_left");
   auto arguments = std::make_shared<AttentionArguments>();
   command->add_option("--input", arguments->input, "The file to read")->required();
@@ -250,6 +258,7 @@ void add_attention_command(CLI::App& app, int& exit_status) {
   command->add_option("--dtype", arguments->dtype, "Convert the inputs to it first")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));
   command->add_flag("--backward", arguments->backward, "Gradients too, from grad_out");
+  command->add_option("--weights", arguments->weights, kWeightsHelp)->type_name("WHAT ...");
   add_threads_option(*command);
   command->callback([arguments, &exit_status] { exit_status = run_attention(*arguments); });
 }

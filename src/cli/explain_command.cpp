@@ -1,4 +1,4 @@
-// limelight explain: one text, one word, one head, every number.
+// limelight explain: one text, one word, one head, every number, told in twelve steps.
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -9,22 +9,33 @@
 #include <memory>
 
 #include "cli/command.h"
-#include "faces/explanation_json.h"
-#include "faces/explanation_text.h"
+#include "cli/pager.h"
+#include "faces/story_json.h"
+#include "faces/terminal/story_text.h"
 #include "model/model_files.h"
-#include "story/explanation.h"
+#include "story/companions.h"
+#include "story/steps/steps.h"
+#include "story/story.h"
+#include "trace/trace_file.h"
 #include "training/senses/sense_grammar.h"
 
 namespace limelight::cli {
 namespace {
 
+/// Longer texts are told by the word's row alone, unless all of it is asked for.
+constexpr std::int64_t kMostTokensWhole = 64;
+
 struct ExplainArguments {
-  ExplanationRequest request;
+  StoryRequest request;
+  StoryTextOptions text;
   std::string word;
   std::int64_t layer = 0;
   std::int64_t head = 0;
+  int step = 0;
+  bool all = false;
   std::string model;
   std::string format = "text";
+  std::string trace;
 };
 
 /// The width of the terminal, of COLUMNS, or 80.
@@ -45,13 +56,9 @@ TerminalStyle style_of_stdout() {
   return style;
 }
 
-/// The words of the grammar and their forms; none where it is not installed: then the last content
-/// word is chosen.
-std::vector<std::string> ambiguous_words() {
+std::vector<std::string> forms_of(const SenseGrammar& grammar) {
   std::vector<std::string> forms;
-  const auto grammar = load_sense_grammar(built_in_senses());
-  if (!grammar) return forms;
-  for (const SenseWord& word : grammar->words) {
+  for (const SenseWord& word : grammar.words) {
     forms.insert(forms.end(), word.forms.begin(), word.forms.end());
   }
   return forms;
@@ -68,21 +75,82 @@ std::string read_standard_input() {
   return text;
 }
 
+StoryDetail detail_for(const ExplainArguments& arguments, const LoadedModel& model) {
+  if (arguments.format != "text" || arguments.all) return StoryDetail::head;
+  if (arguments.text.brief) return StoryDetail::row;
+  return std::ssize(model.tokenizer.encode(arguments.request.text)) <= kMostTokensWhole
+             ? StoryDetail::head
+             : StoryDetail::row;
+}
+
+std::string name_of_model(const std::filesystem::path& folder) {
+  const auto absolute = std::filesystem::absolute(folder).lexically_normal();
+  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+}
+
 int explain_text(ExplainArguments arguments) {
-  ExplanationRequest& request = arguments.request;
+  StoryRequest& request = arguments.request;
   if (request.text == "-") request.text = read_standard_input();
   const std::filesystem::path folder =
       arguments.model.empty() ? built_in_model() : std::filesystem::path(arguments.model);
   const LoadedModel model = value_or_mistake(load_model_folder(folder));
-  const auto words = request.word ? std::vector<std::string>() : ambiguous_words();
-  const Explanation explanation = value_or_mistake(explain(model, request, words));
-  const std::string out = arguments.format == "json"
-                              ? explanation_to_json(explanation)
-                              : explanation_to_text(explanation, style_of_stdout());
-  if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size() || std::fflush(stdout) != 0) {
-    throw Mistake("the output could not be written: is the disk full, or the reader gone?");
+  // The grammar knows which words are ambiguous and what they mean; without it the last content
+  // word is chosen.
+  const auto grammar = load_sense_grammar(built_in_senses());
+  const auto words = grammar ? forms_of(*grammar) : std::vector<std::string>();
+  if (grammar) {
+    request.companions = [&](const std::string& word) { return sense_companions(*grammar, word); };
   }
-  return explanation.proof.holds() ? kSuccess : kDisproved;
+  request.detail = detail_for(arguments, model);
+  Story story = value_or_mistake(tell_story(model, request, words));
+  story.model_name = name_of_model(folder);
+  if (!arguments.trace.empty()) {
+    value_or_mistake(
+        save_trace(arguments.trace, story.trace, {{"text", story.text}, {"hash", story.hash}}));
+  }
+  print_paged(arguments.format == "json" ? story_to_json(story, TensorEncoding::arrays)
+                                         : story_to_text(story, arguments.text, style_of_stdout()),
+              arguments.format == "text" && !arguments.all);
+  return story.proof.holds() ? kSuccess : kDisproved;
+}
+
+void add_what(CLI::App& command, const std::shared_ptr<ExplainArguments>& arguments) {
+  command.add_option("text", arguments->request.text, "The text; - reads standard input")
+      ->required()
+      ->type_name("TEXT");
+  command
+      .add_option("--word", arguments->word,
+                  "The word to look at (default: an ambiguous one, else the last content word)")
+      ->type_name("W");
+  command
+      .add_option("--layer", arguments->layer, "The layer, from 0 (default: the most selective)")
+      ->type_name("L");
+  command.add_option("--head", arguments->head, "The head, from 0 (default: the most selective)")
+      ->type_name("H");
+  command.add_option("--model", arguments->model, "A model's folder (default: lantern, built in)")
+      ->type_name("DIR");
+}
+
+void add_how(CLI::App& command, const std::shared_ptr<ExplainArguments>& arguments) {
+  CLI::Option* step =
+      command.add_option("--step", arguments->step, "One of the twelve steps alone, 1 to 12")
+          ->check(CLI::Range(1, kStepCount))
+          ->type_name("N");
+  CLI::Option* brief =
+      command.add_flag("--brief", arguments->text.brief, "Each step in a line or two")
+          ->excludes(step);
+  command
+      .add_flag("--all", arguments->all,
+                "Every step, matrices whole however long the text, without a pager")
+      ->excludes(step)
+      ->excludes(brief);
+  command.add_option("--format", arguments->format, "text or json (default text)")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT");
+  command
+      .add_option("--trace", arguments->trace,
+                  "Also keep every tensor of the run, as safetensors with named axes")
+      ->type_name("FILE");
 }
 
 }  // namespace
@@ -91,43 +159,27 @@ void add_explain_command(CLI::App& app, int& exit_status) {
   CLI::App* command =
       app.add_subcommand("explain", "Show what attention does with a word of a text");
   command->footer(
-      "Shows, in the order of the computation: tokens, embedding, query, key and value, scores, "
-      "mask and\n"
-      "weights, the weighted values and the context vector, every head of the layer, what is "
-      "written back,\n"
-      "and what the model expects next. Beside each stage: how far float64 is from it.\n\n"
+      "Tells in twelve steps how attention makes a word into what its sentence means: embeddings,\n"
+      "similarity, shares, mixing, all words at once, query and key, the square root, the mask, "
+      "the\n"
+      "value matrix, heads, what changed, proof and cost. Every number is the engine's own; "
+      "beside\n"
+      "each stands how far float64 is from it. The exit status is 3 when an invariant breaks.\n\n"
       "Examples:\n"
-      "  limelight explain \"She struck a match and the lamp gave a warm light\"\n"
-      "  limelight explain \"He sat on the river bank\" --word river --layer 1 --head 0\n"
+      "  limelight explain \"The lamp on the table gave a warm light\"\n"
+      "  limelight explain \"He sat on the river bank\" --word river --layer 1 --head 0 --step 8\n"
+      "  limelight explain \"The bag was light\" --brief\n"
       "  limelight explain \"The bag was light\" --format json | python3 -m json.tool | less");
   auto arguments = std::make_shared<ExplainArguments>();
-  command->add_option("text", arguments->request.text, "The text; - reads standard input")
-      ->required()
-      ->type_name("TEXT");
-  CLI::Option* word =
-      command
-          ->add_option("--word", arguments->word,
-                       "The word to look at (default: an ambiguous one, else the last "
-                       "content word)")
-          ->type_name("W");
-  CLI::Option* layer = command
-                           ->add_option("--layer", arguments->layer,
-                                        "The layer, from 0 (default: the most selective)")
-                           ->type_name("L");
-  CLI::Option* head =
-      command
-          ->add_option("--head", arguments->head, "The head, from 0 (default: the most selective)")
-          ->type_name("H");
-  command->add_option("--model", arguments->model, "A model's folder (default: lantern, built in)")
-      ->type_name("DIR");
-  command->add_option("--format", arguments->format, "text or json (default text)")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("FORMAT");
+  add_what(*command, arguments);
+  add_how(*command, arguments);
   add_threads_option(*command);
   command->callback([=, &exit_status] {
-    if (word->count()) arguments->request.word = arguments->word;
-    if (layer->count()) arguments->request.layer = arguments->layer;
-    if (head->count()) arguments->request.head = arguments->head;
+    const auto given = [&](const char* option) { return command->count(option) > 0; };
+    if (given("--word")) arguments->request.word = arguments->word;
+    if (given("--layer")) arguments->request.layer = arguments->layer;
+    if (given("--head")) arguments->request.head = arguments->head;
+    if (given("--step")) arguments->text.step = arguments->step;
     exit_status = explain_text(*arguments);
   });
 }

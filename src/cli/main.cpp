@@ -13,7 +13,7 @@ using namespace limelight;
 constexpr const char* kDescription =
     "Self-attention, computed fast and shown to the last digit.\n\n"
     "Start with:\n"
-    "  limelight explain \"She struck a match and the lamp gave a warm light\"";
+    "  limelight explain \"The lamp on the table gave a warm light\"";
 
 /// One line, whatever the message holds.
 void complain(std::string message) {

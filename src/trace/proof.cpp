@@ -1,199 +1,196 @@
 #include "trace/proof.h"
 
-#include <limelight/attention.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <stdexcept>
+#include <limits>
 
-#include "model/head_views.h"
-#include "trace/reference_layers.h"
+#include "trace/evaluate.h"
 
 namespace limelight {
 namespace {
 
+// The sums and streams of float32 that an invariant adds up again: far above what rounding costs,
+// far below what a mistake does.
+constexpr double kSumTolerance = 1e-5;
+
 /// Keeps the larger; NaN is larger than any number, and stays.
-void keep_largest(double& largest, double value) {
-  if (std::isnan(value) || value > largest) largest = value;
+bool keep_larger(double& largest, double value) {
+  const bool larger = !std::isnan(largest) && (std::isnan(value) || value > largest);
+  if (larger) largest = value;
+  return larger;
 }
 
-StageProof compare(std::string stage, const Matrix& recorded, const Matrix64& reference) {
-  StageProof proof{std::move(stage), 0, 0};
-  for (std::size_t i = 0; i < recorded.values.size(); ++i) {
-    keep_largest(proof.largest_difference, std::fabs(recorded.values[i] - reference.values[i]));
-    proof.largest_value = std::max(proof.largest_value, std::fabs(reference.values[i]));
+double difference(float recorded, double reference) {
+  if (static_cast<double>(recorded) == reference) return 0;  // infinities too
+  if (std::isnan(recorded) && std::isnan(reference)) return 0;
+  return std::fabs(recorded - reference);
+}
+
+TensorProof compare(const TraceTensor& tensor, const Matrix64& reference) {
+  TensorProof proof;
+  proof.tensor = tensor.name;
+  for (std::int64_t r = 0; r < reference.rows; ++r) {
+    for (std::int64_t c = 0; c < reference.columns; ++c) {
+      const double expected = reference.at(r, c);
+      if (keep_larger(proof.largest_difference, difference(tensor.values.at(r, c), expected))) {
+        proof.row = r;
+        proof.column = c;
+      }
+      if (std::isfinite(expected)) {
+        proof.largest_value = std::max(proof.largest_value, std::fabs(expected));
+      }
+    }
   }
   return proof;
 }
 
-std::string measured(const char* what, double value) {
-  char text[96];
-  std::snprintf(text, sizeof text, "%s %.1e", what, value);
-  return text;
+/// "layer.2.head.1.weights" when the tensor is a head's `what`; "layer.2.head.1." without it.
+std::string_view head_prefix(const TraceTensor& tensor, std::string_view what) {
+  const std::string_view name = tensor.name;
+  if (name.find(".head.") == std::string_view::npos || !name.ends_with(what)) return {};
+  const std::string_view prefix = name.substr(0, name.size() - what.size());
+  return prefix.ends_with('.') ? prefix : std::string_view();
 }
 
-/// Scores and weights of one head, from its recorded query and key.
-struct ReferenceHead {
-  Matrix64 scores, weights, context;
-};
+template <class Body>
+void for_each_head(const Trace& trace, std::string_view what, const Body& body) {
+  for (const TraceTensor& tensor : trace.tensors()) {
+    if (const auto prefix = head_prefix(tensor, what); !prefix.empty()) {
+      body(tensor, std::string(prefix));
+    }
+  }
+}
 
-ReferenceHead reference_head(const HeadTrace& head) {
-  const std::int64_t tokens = head.query.rows;
-  ReferenceHead out{Matrix64(tokens, tokens), Matrix64(tokens, tokens),
-                    Matrix64(tokens, head.value.columns)};
-  for (std::int64_t i = 0; i < tokens; ++i) {
-    for (std::int64_t j = 0; j < tokens; ++j) {
-      double dot = 0;
-      for (std::int64_t d = 0; d < head.query.columns; ++d) {
-        dot += static_cast<double>(head.query.at(i, d)) * head.key.at(j, d);
+void prove_rows_of_weights(const Trace& trace, Proof& proof) {
+  double deviation = 0;
+  bool hidden_are_zero = true;
+  for_each_head(trace, "weights", [&](const TraceTensor& weights, const std::string&) {
+    for (std::int64_t r = 0; r < weights.values.rows; ++r) {
+      double sum = 0;
+      for (std::int64_t j = 0; j < weights.values.columns; ++j) {
+        const float weight = weights.values.at(r, j);
+        sum += weight;
+        if (j > weights.token_of(r) && weight != 0) hidden_are_zero = false;
       }
-      out.scores.at(i, j) = dot * head.softmax_scale;
+      keep_larger(deviation, std::fabs(sum - 1));
     }
-  }
-  for (std::int64_t i = 0; i < tokens; ++i) {
-    double maximum = out.scores.at(i, 0);
-    for (std::int64_t j = 0; j <= i; ++j) maximum = std::max(maximum, out.scores.at(i, j));
-    double sum = 0;
-    for (std::int64_t j = 0; j <= i; ++j) sum += std::exp(out.scores.at(i, j) - maximum);
-    for (std::int64_t j = 0; j <= i; ++j) {
-      out.weights.at(i, j) = std::exp(out.scores.at(i, j) - maximum) / sum;
-      for (std::int64_t d = 0; d < head.value.columns; ++d) {
-        out.context.at(i, d) += out.weights.at(i, j) * head.value.at(j, d);
+  });
+  proof.invariants.push_back({"every row of weights sums to 1", deviation <= kSumTolerance,
+                              fmt::format("largest |sum - 1| is {:.1e}", deviation)});
+  proof.invariants.push_back({"masked weights are exactly 0", hidden_are_zero,
+                              hidden_are_zero ? "all are" : "some are not"});
+}
+
+/// A weighted mean lies between the smallest and the largest of what it is the mean of.
+void prove_hull(const Trace& trace, Proof& proof) {
+  double outside = 0;
+  for_each_head(trace, "context", [&](const TraceTensor& context, const std::string& prefix) {
+    const MatrixView value = trace.values(prefix + "value");
+    for (std::int64_t c = 0; c < value.columns; ++c) {
+      float low = std::numeric_limits<float>::infinity();
+      float high = -low;
+      std::int64_t seen = 0;
+      for (std::int64_t r = 0; r < context.values.rows; ++r) {
+        for (; seen <= context.token_of(r) && seen < value.rows; ++seen) {
+          low = std::min(low, value.at(seen, c));
+          high = std::max(high, value.at(seen, c));
+        }
+        const double x = context.values.at(r, c);
+        const double slack = kSumTolerance * std::max(std::fabs(low), std::fabs(high));
+        if (std::isnan(x)) keep_larger(outside, x);
+        keep_larger(outside, std::max(x - high, low - x) - slack);
       }
     }
-  }
-  return out;
-}
-
-/// All heads' context of a layer, by the attention room's float64 oracle.
-Matrix64 oracle_context(const TransformerConfig& config, const LayerTrace& layer) {
-  const std::int64_t tokens = layer.qkv.rows;
-  const Matrix64 qkv = widened(layer.qkv);
-  Matrix64 context(tokens, config.width);
-  const auto part = [&](QkvPart which) {
-    const std::int64_t row = 3 * config.width;
-    const std::array<std::int64_t, 4> sizes = {1, config.num_heads, tokens, config.head_dim()};
-    const std::array<std::int64_t, 4> strides = {tokens * row, config.head_dim(), row, 1};
-    return ConstTensorView(qkv.values.data() + static_cast<std::int64_t>(which) * config.width,
-                           DType::f64, sizes, strides);
-  };
-  const std::array<std::int64_t, 4> sizes = {1, config.num_heads, tokens, config.head_dim()};
-  const std::array<std::int64_t, 4> strides = {tokens * config.width, config.head_dim(),
-                                               config.width, 1};
-  attention(part(QkvPart::query), part(QkvPart::key), part(QkvPart::value),
-            TensorView(context.values.data(), DType::f64, sizes, strides),
-            {.causal = CausalAlignment::top_left});
-  return context;
-}
-
-void prove_head_stages(const HeadTrace& head, Proof& proof) {
-  const ReferenceHead reference = reference_head(head);
-  proof.stages.push_back(compare("scores", head.scores, reference.scores));
-  proof.stages.push_back(compare("weights", head.weights, reference.weights));
-  proof.stages.push_back(compare("head context", head.context, reference.context));
-}
-
-void prove_layer_stages(const Transformer& model, const LayerTrace& layer,
-                        const BlockParameters<const float>& p, Proof& proof) {
-  const TransformerConfig& config = model.config();
-  const double epsilon = config.layer_norm_epsilon;
-  const auto check = [&](const char* stage, const Matrix& recorded, const Matrix64& reference) {
-    proof.stages.push_back(compare(stage, recorded, reference));
-  };
-  check("norm 1", layer.ln_1,
-        reference_layer_norm(layer.residual_in, epsilon, p.ln_1_gain, p.ln_1_bias));
-  check("query, key, value", layer.qkv,
-        reference_linear(layer.ln_1, p.qkv_weight, p.qkv_bias, 3 * config.width));
-  check("context", layer.context, oracle_context(config, layer));
-  check(
-      "attention out", layer.attention_out,
-      reference_linear(layer.context, p.attention_out_weight, p.attention_out_bias, config.width));
-  check("stream after attention", layer.residual_mid,
-        reference_sum(layer.residual_in, layer.attention_out));
-  check("norm 2", layer.ln_2,
-        reference_layer_norm(layer.residual_mid, epsilon, p.ln_2_gain, p.ln_2_bias));
-  check("mlp hidden", layer.mlp_hidden,
-        reference_linear(layer.ln_2, p.mlp_in_weight, p.mlp_in_bias, config.inner_width));
-  check("gelu", layer.mlp_activated, reference_gelu(config.gelu, layer.mlp_hidden));
-  check("mlp out", layer.mlp_out,
-        reference_linear(layer.mlp_activated, p.mlp_out_weight, p.mlp_out_bias, config.width));
-  check("stream after mlp", layer.residual_out, reference_sum(layer.residual_mid, layer.mlp_out));
-}
-
-void prove_weights(const HeadTrace& head, Proof& proof) {
-  double largest_deviation = 0;
-  bool masked_are_zero = true;
-  for (std::int64_t i = 0; i < head.weights.rows; ++i) {
-    double sum = 0;
-    for (std::int64_t j = 0; j < head.weights.columns; ++j) {
-      sum += head.weights.at(i, j);
-      if (j > i && head.weights.at(i, j) != 0) masked_are_zero = false;
-    }
-    keep_largest(largest_deviation, std::fabs(sum - 1));
-  }
-  proof.invariants.push_back({"every row of weights sums to 1", largest_deviation <= 1e-5,
-                              measured("largest |sum - 1|", largest_deviation)});
-  proof.invariants.push_back({"masked weights are exactly 0", masked_are_zero,
-                              masked_are_zero ? "all are" : "some are not"});
-}
-
-void prove_writes(const Transformer& model, const Trace& trace, const HeadTrace& head,
-                  const BlockParameters<const float>& p, Proof& proof) {
-  const LayerTrace& layer = trace.layers[static_cast<std::size_t>(head.layer)];
-  const std::int64_t width = model.config().width;
-  Matrix64 sum(layer.attention_out.rows, width);
-  for (std::int64_t h = 0; h < model.config().num_heads; ++h) {
-    const HeadTrace other = trace_head(model, trace, head.layer, h);
-    for (std::size_t i = 0; i < sum.values.size(); ++i) sum.values[i] += other.write.values[i];
-  }
-  for (std::int64_t row = 0; row < sum.rows; ++row) {
-    for (std::int64_t c = 0; c < width && p.attention_out_bias; ++c) {
-      sum.at(row, c) += p.attention_out_bias[c];
-    }
-  }
-  const StageProof written = compare("head writes", layer.attention_out, sum);
+  });
   proof.invariants.push_back(
-      {"the heads' writes add up to the layer's output",
-       written.largest_difference <= 1e-5 * std::max(1.0, written.largest_value),
-       measured("largest difference", written.largest_difference)});
+      {"each context lies within the hull of the values it can see", outside <= 0,
+       outside <= 0 ? "every coordinate does" : fmt::format("one lies {:.1e} outside", outside)});
+}
+
+/// Where all heads of a layer are there: their writes and the bias against what the layer writes.
+void prove_writes(const Trace& trace, Proof& proof) {
+  double largest = 0;
+  double largest_value = 0;
+  bool any = false;
+  for (const TraceTensor& joined : trace.tensors()) {
+    if (joined.recipe.operation != Operation::join) continue;
+    const std::string layer = joined.name.substr(0, joined.name.rfind('.') + 1);
+    const TraceTensor& out = trace.at(layer + "attention_out");
+    const TraceTensor* bias = trace.find(layer + "output_bias");
+    std::vector<const TraceTensor*> writes;
+    for (const std::string& context : joined.recipe.operands) {
+      writes.push_back(&trace.at(context.substr(0, context.rfind('.') + 1) + "write"));
+    }
+    any = true;
+    for (std::int64_t r = 0; r < out.values.rows; ++r) {
+      for (std::int64_t c = 0; c < out.values.columns; ++c) {
+        double sum = bias == nullptr ? 0.0 : static_cast<double>(bias->values.at(0, c));
+        for (const TraceTensor* write : writes) sum += static_cast<double>(write->values.at(r, c));
+        keep_larger(largest, difference(out.values.at(r, c), sum));
+        largest_value = std::max(largest_value, std::fabs(sum));
+      }
+    }
+  }
+  if (!any) return;
+  proof.invariants.push_back({"the heads' writes add up to the layer's output",
+                              largest <= kSumTolerance * std::max(1.0, largest_value),
+                              fmt::format("largest difference is {:.1e}", largest)});
+}
+
+void prove_streams(Proof& proof) {
+  double largest = 0;
+  for (const TensorProof& tensor : proof.tensors) {
+    if (tensor.tensor.ends_with("stream_mid") || tensor.tensor.ends_with("stream_out")) {
+      keep_larger(largest, tensor.relative());
+    }
+  }
+  proof.invariants.push_back({"what is written is what the stream gains", largest <= 1e-6,
+                              fmt::format("largest relative difference is {:.1e}", largest)});
+}
+
+void prove_closeness(Proof& proof) {
+  const TensorProof* worst = nullptr;
+  double largest = 0;
+  for (const TensorProof& tensor : proof.tensors) {
+    if (keep_larger(largest, tensor.relative())) worst = &tensor;
+  }
+  proof.invariants.push_back(
+      {"every tensor is float64's, up to float32's rounding", largest <= kLargestRelative,
+       worst == nullptr
+           ? "no tensor differs"
+           : fmt::format("largest relative difference is {:.1e}, of {}", largest, worst->tensor)});
 }
 
 }  // namespace
 
-const StageProof& Proof::stage(const std::string& name) const {
-  for (const StageProof& proof : stages) {
-    if (proof.stage == name) return proof;
-  }
-  throw std::logic_error("no stage of a proof is called " + name);
+double TensorProof::relative() const {
+  if (largest_difference == 0) return 0;
+  return largest_difference / largest_value;
 }
 
-bool Proof::holds() const {
-  return std::all_of(invariants.begin(), invariants.end(),
-                     [](const InvariantProof& proof) { return proof.holds; });
+const TensorProof* Proof::find(std::string_view tensor) const {
+  const auto place = std::ranges::find(tensors, tensor, &TensorProof::tensor);
+  return place == tensors.end() ? nullptr : &*place;
 }
 
-Proof prove(const Transformer& model, const Trace& trace, const HeadTrace& head) {
-  const Parameters<const float> p = model.parameter_views();
-  const BlockParameters<const float>& block = p.blocks[static_cast<std::size_t>(head.layer)];
-  const Matrix& final_stream = trace.layers.back().residual_out;
-  const double epsilon = model.config().layer_norm_epsilon;
+bool Proof::holds() const { return std::ranges::all_of(invariants, &InvariantProof::holds); }
 
+Proof prove(const Trace& trace) {
+  const auto start = std::chrono::steady_clock::now();
   Proof proof;
-  proof.stages.push_back(compare("embedding", trace.embedding,
-                                 reference_sum(trace.token_embedding, trace.position_embedding)));
-  prove_layer_stages(model, trace.layers[static_cast<std::size_t>(head.layer)], block, proof);
-  prove_head_stages(head, proof);
-  proof.stages.push_back(
-      compare("final norm", trace.ln_f,
-              reference_layer_norm(final_stream, epsilon, p.ln_f_gain, p.ln_f_bias)));
-  Matrix last_row(1, model.config().width);
-  std::ranges::copy(trace.ln_f.row(trace.ln_f.rows - 1), last_row.values.begin());
-  proof.stages.push_back(compare(
-      "logits", trace.logits,
-      reference_linear(last_row, p.output_embedding, nullptr, model.config().vocab_size, true)));
-  prove_weights(head, proof);
-  prove_writes(model, trace, head, block, proof);
+  for (const TraceTensor& tensor : trace.tensors()) {
+    if (tensor.recipe.operation == Operation::given) continue;
+    proof.tensors.push_back(compare(tensor, evaluate(trace, tensor)));
+  }
+  prove_rows_of_weights(trace, proof);
+  prove_hull(trace, proof);
+  prove_writes(trace, proof);
+  prove_streams(proof);
+  prove_closeness(proof);
+  proof.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return proof;
 }
 

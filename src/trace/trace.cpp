@@ -1,90 +1,62 @@
 #include "trace/trace.h"
 
+#include <fmt/format.h>
+#include <limelight/error.h>
+
 #include <algorithm>
 
 namespace limelight {
-namespace {
 
-/// Copies what passes each door into its place in a trace.
-class TraceRecorder : public Recorder {
- public:
-  explicit TraceRecorder(Trace& trace) : trace_(trace) {}
-
-  void record(Door door, std::int64_t layer, const float* values, std::int64_t rows,
-              std::int64_t width) override {
-    Matrix& place = place_of(door, trace_.layers[static_cast<std::size_t>(layer)]);
-    place = Matrix(rows, width);
-    std::copy_n(values, rows * width, place.values.begin());
-  }
-
- private:
-  Matrix& place_of(Door door, LayerTrace& layer) {
-    switch (door) {
-      case Door::embedding:
-        return trace_.embedding;
-      case Door::ln_1:
-        return layer.ln_1;
-      case Door::qkv:
-        return layer.qkv;
-      case Door::lse:
-        return layer.lse;
-      case Door::context:
-        return layer.context;
-      case Door::attention_out:
-        return layer.attention_out;
-      case Door::residual_mid:
-        return layer.residual_mid;
-      case Door::ln_2:
-        return layer.ln_2;
-      case Door::mlp_hidden:
-        return layer.mlp_hidden;
-      case Door::mlp_activated:
-        return layer.mlp_activated;
-      case Door::mlp_out:
-        return layer.mlp_out;
-      case Door::residual_out:
-        return layer.residual_out;
-      case Door::ln_f:
-        return trace_.ln_f;
-    }
-    return trace_.ln_f;
-  }
-
-  Trace& trace_;
-};
-
-void copy_table_rows(const Transformer& model, Trace& trace) {
-  const Parameters<const float> p = model.parameter_views();
-  const std::int64_t width = model.config().width;
-  const auto tokens = static_cast<std::int64_t>(trace.ids.size());
-  trace.token_embedding = Matrix(tokens, width);
-  trace.position_embedding = Matrix(tokens, width);
-  for (std::int64_t t = 0; t < tokens; ++t) {
-    const std::int32_t id = trace.ids[static_cast<std::size_t>(t)];
-    std::copy_n(p.token_embedding + id * width, width, trace.token_embedding.row(t).begin());
-    std::copy_n(p.position_embedding + t * width, width, trace.position_embedding.row(t).begin());
-  }
+std::int64_t TraceTensor::token_of(std::int64_t row) const {
+  return rows.empty() ? row : rows[static_cast<std::size_t>(row)];
 }
 
-}  // namespace
+std::int64_t TraceTensor::row_of(std::int64_t token) const {
+  if (rows.empty()) return token < values.rows ? token : -1;
+  const auto place = std::lower_bound(rows.begin(), rows.end(), token);
+  return place != rows.end() && *place == token ? place - rows.begin() : -1;
+}
 
-Trace record_trace(const Transformer& model, std::span<const std::int32_t> ids) {
-  const auto tokens = static_cast<std::int64_t>(ids.size());
-  Trace trace;
-  trace.ids.assign(ids.begin(), ids.end());
-  trace.layers.resize(static_cast<std::size_t>(model.config().num_layers));
-  Activations activations(model.config(), 1, tokens, /*keep_all_layers=*/false);
-  TraceRecorder recorder(trace);
-  model.forward(ids, activations, &recorder);
+const TraceTensor& Trace::add(TraceTensor tensor) {
+  const auto [place, added] = places_.emplace(tensor.name, tensors_.size());
+  if (!added) throw Error("trace: there is a tensor called " + tensor.name + " already");
+  tensors_.push_back(std::move(tensor));
+  return tensors_.back();
+}
 
-  copy_table_rows(model, trace);
-  for (std::size_t layer = 0; layer < trace.layers.size(); ++layer) {
-    trace.layers[layer].residual_in =
-        layer == 0 ? trace.embedding : trace.layers[layer - 1].residual_out;
+const TraceTensor& Trace::add(std::string name, std::array<std::string, 2> axes, Matrix values,
+                              Recipe recipe, std::vector<std::int64_t> rows) {
+  auto storage = std::make_shared<const Matrix>(std::move(values));
+  const MatrixView view = *storage;
+  return add(TraceTensor{std::move(name), std::move(axes), view, std::move(recipe), std::move(rows),
+                         std::move(storage)});
+}
+
+const TraceTensor* Trace::find(std::string_view name) const {
+  const auto place = places_.find(name);
+  return place == places_.end() ? nullptr : &tensors_[place->second];
+}
+
+const TraceTensor& Trace::at(std::string_view name) const {
+  if (const TraceTensor* tensor = find(name)) return *tensor;
+  throw Error("trace: expected the name of a recorded tensor, got " + std::string(name));
+}
+
+std::span<const float> Trace::row(std::string_view name, std::int64_t token) const {
+  const TraceTensor& tensor = at(name);
+  const std::int64_t row = tensor.row_of(token);
+  if (row < 0) {
+    throw Error(fmt::format("trace: expected a token that {} keeps, got {}", name, token));
   }
-  trace.logits = Matrix(1, model.config().vocab_size);
-  model.logits(trace.ln_f.row(tokens - 1).data(), 1, trace.logits.values.data());
-  return trace;
+  return tensor.values.row(row);
+}
+
+std::string layer_tensor(std::int64_t layer, std::string_view name) {
+  return fmt::format("layer.{}.{}", layer, name);
+}
+
+std::string head_tensor(std::int64_t layer, std::int64_t head, std::string_view name) {
+  return fmt::format("layer.{}.head.{}.{}", layer, head, name);
 }
 
 }  // namespace limelight

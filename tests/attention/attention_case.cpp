@@ -295,6 +295,68 @@ std::vector<CaseSpec> option_specs() {
   return specs;
 }
 
+std::vector<CaseSpec> wide_specs() {
+  std::vector<CaseSpec> specs;
+  const auto scaled = [](std::int64_t extent) { return extent <= 1 ? extent : extent * 23 + 3; };
+  for (CaseSpec spec : option_specs()) {
+    const std::int64_t q_len = spec.q_len;
+    const std::int64_t kv_len = spec.past_len + spec.new_len;
+    spec.q_len = scaled(spec.q_len);
+    spec.past_len = spec.past_len == 0 ? 0 : scaled(spec.past_len);
+    spec.new_len = scaled(spec.new_len);
+    const auto widen = [&](std::vector<std::int64_t>& sizes) {
+      for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
+        const std::size_t from_end = sizes.size() - axis;
+        if (from_end == 1 && sizes[axis] == kv_len) sizes[axis] = spec.past_len + spec.new_len;
+        if (from_end == 2 && sizes[axis] == q_len) sizes[axis] = spec.q_len;
+      }
+    };
+    widen(spec.mask_sizes);
+    widen(spec.bias_sizes);
+    for (std::int64_t& length : spec.key_lengths) {
+      length = length == kv_len ? spec.past_len + spec.new_len : length * 23;
+    }
+    if (!spec.cu_seqlens_query.empty()) {
+      for (std::int64_t& start : spec.cu_seqlens_query) start *= 23;
+      for (std::int64_t& start : spec.cu_seqlens_key) start *= 23;
+      spec.cu_seqlens_query.back() = spec.q_len;
+      spec.cu_seqlens_key.back() = spec.new_len;
+    }
+    if (spec.window) {
+      if (spec.window->left > 0) spec.window->left *= 23;
+      if (spec.window->right > 0) spec.window->right *= 23;
+    }
+    specs.push_back(spec);
+  }
+  for (const std::int64_t dim : {1, 16, 64, 80, 128, 512}) {
+    specs.push_back({.name = "dims_" + std::to_string(dim),
+                     .q_len = 50,
+                     .new_len = 150,
+                     .head_dim = dim,
+                     .value_dim = dim,
+                     .causal = CausalAlignment::bottom_right});
+  }
+  return specs;
+}
+
+Tensor slice(const Tensor& tensor, std::size_t axis, std::int64_t begin, std::int64_t count) {
+  if (tensor.empty()) return {};
+  std::vector<std::int64_t> sizes = tensor.sizes();
+  std::int64_t outer = 1;
+  std::int64_t inner = 1;
+  for (std::size_t a = 0; a < axis; ++a) outer *= sizes[a];
+  for (std::size_t a = axis + 1; a < sizes.size(); ++a) inner *= sizes[a];
+  const std::int64_t extent = sizes[axis];
+  sizes[axis] = count;
+  Tensor part(tensor.dtype(), sizes);
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::int64_t i = 0; i < count * inner; ++i) {
+      part.set(o * count * inner + i, tensor.get((o * extent + begin) * inner + i));
+    }
+  }
+  return part;
+}
+
 double largest_difference(const Tensor& a, const Tensor& b) {
   double largest = 0;
   for (std::int64_t i = 0; i < a.elements(); ++i) {

@@ -96,10 +96,16 @@ BackwardResult run_backward(const AttentionCase& inputs, const ForwardResult& fo
 /// Every option alone and in company, small enough to differentiate numerically.
 std::vector<CaseSpec> option_specs();
 
+/// option_specs() with extents that cross tiles of queries and keys, and their strides with them.
+std::vector<CaseSpec> wide_specs();
+
 /// How a parameterised test names its instances.
 inline std::string name_of_case(const testing::TestParamInfo<CaseSpec>& instance) {
   return instance.param.name;
 }
+
+/// Elements [begin, begin + count) of an axis of a contiguous tensor, as a tensor of its own.
+Tensor slice(const Tensor& tensor, std::size_t axis, std::int64_t begin, std::int64_t count);
 
 /// |a - b| at its largest; infinity where one is NaN and the other is not.
 double largest_difference(const Tensor& a, const Tensor& b);

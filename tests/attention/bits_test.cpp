@@ -80,25 +80,6 @@ INSTANTIATE_TEST_SUITE_P(SmallOptions, ThreadsTest, testing::ValuesIn(option_spe
 
 class BitsTest : public testing::TestWithParam<CaseSpec> {};
 
-/// Elements [begin, begin + count) of an axis of a contiguous tensor, as a tensor of its own.
-Tensor slice(const Tensor& tensor, std::size_t axis, std::int64_t begin, std::int64_t count) {
-  if (tensor.empty()) return {};
-  std::vector<std::int64_t> sizes = tensor.sizes();
-  std::int64_t outer = 1;
-  std::int64_t inner = 1;
-  for (std::size_t a = 0; a < axis; ++a) outer *= sizes[a];
-  for (std::size_t a = axis + 1; a < sizes.size(); ++a) inner *= sizes[a];
-  const std::int64_t extent = sizes[axis];
-  sizes[axis] = count;
-  Tensor part(tensor.dtype(), sizes);
-  for (std::int64_t o = 0; o < outer; ++o) {
-    for (std::int64_t i = 0; i < count * inner; ++i) {
-      part.set(o * count * inner + i, tensor.get((o * extent + begin) * inner + i));
-    }
-  }
-  return part;
-}
-
 TEST_P(BitsTest, ABatchItemAloneIsTheSame) {
   const AttentionCase inputs(GetParam(), DType::f32);
   const Results expected = run(inputs, DType::f32);

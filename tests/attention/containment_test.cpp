@@ -131,6 +131,17 @@ TEST_P(ContainmentTest, WhatIsSeenShowsWhereItIsSeen) {
   }
 }
 
+/// Also to a row that sees nothing else.
+TEST(Containment, ANanScoreShowsInARowThatSeesNothingElse) {
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    AttentionCase inputs({.name = "one_key", .new_len = 1}, dtype);
+    inputs.key.fill(kPoisons[0]);
+    const ForwardResult forward = run_forward(inputs, dtype);
+    for (const double out : forward.out.values()) EXPECT_TRUE(std::isnan(out));
+    for (const double lse : forward.lse.values()) EXPECT_TRUE(std::isnan(lse));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Options, ContainmentTest, testing::ValuesIn(option_specs()), name_of_case);
 
 }  // namespace

@@ -14,8 +14,6 @@
 namespace limelight::test {
 namespace {
 
-constexpr auto kBottom = CausalAlignment::bottom_right;
-
 double rounding_of(DType dtype) {
   return dtype == DType::bf16 ? 0x1p-8 : dtype == DType::f16 ? 0x1p-11 : 0;
 }
@@ -25,51 +23,6 @@ TEST(InstructionSet, TheForcedOneRuns) {
   const std::string expected = forced ? forced : available_instruction_sets().front();
   EXPECT_EQ(simd::instruction_set_of_kernels(), expected);
   EXPECT_EQ(instruction_set(), expected);
-}
-
-/// option_specs() with extents that cross tiles of queries and keys, and their strides with them.
-std::vector<CaseSpec> wide_specs() {
-  std::vector<CaseSpec> specs;
-  const auto scaled = [](std::int64_t extent) { return extent <= 1 ? extent : extent * 23 + 3; };
-  for (CaseSpec spec : option_specs()) {
-    const std::int64_t q_len = spec.q_len;
-    const std::int64_t kv_len = spec.past_len + spec.new_len;
-    spec.q_len = scaled(spec.q_len);
-    spec.past_len = spec.past_len == 0 ? 0 : scaled(spec.past_len);
-    spec.new_len = scaled(spec.new_len);
-    const auto widen = [&](std::vector<std::int64_t>& sizes) {
-      for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
-        const std::size_t from_end = sizes.size() - axis;
-        if (from_end == 1 && sizes[axis] == kv_len) sizes[axis] = spec.past_len + spec.new_len;
-        if (from_end == 2 && sizes[axis] == q_len) sizes[axis] = spec.q_len;
-      }
-    };
-    widen(spec.mask_sizes);
-    widen(spec.bias_sizes);
-    for (std::int64_t& length : spec.key_lengths) {
-      length = length == kv_len ? spec.past_len + spec.new_len : length * 23;
-    }
-    if (!spec.cu_seqlens_query.empty()) {
-      for (std::int64_t& start : spec.cu_seqlens_query) start *= 23;
-      for (std::int64_t& start : spec.cu_seqlens_key) start *= 23;
-      spec.cu_seqlens_query.back() = spec.q_len;
-      spec.cu_seqlens_key.back() = spec.new_len;
-    }
-    if (spec.window) {
-      if (spec.window->left > 0) spec.window->left *= 23;
-      if (spec.window->right > 0) spec.window->right *= 23;
-    }
-    specs.push_back(spec);
-  }
-  for (const std::int64_t dim : {1, 16, 64, 80, 128, 512}) {
-    specs.push_back({.name = "dims_" + std::to_string(dim),
-                     .q_len = 50,
-                     .new_len = 150,
-                     .head_dim = dim,
-                     .value_dim = dim,
-                     .causal = kBottom});
-  }
-  return specs;
 }
 
 class SimdTest : public testing::TestWithParam<CaseSpec> {};

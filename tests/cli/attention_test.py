@@ -98,6 +98,26 @@ class AttentionCommand(unittest.TestCase):
                 self.assertAlmostEqual(found["grad_" + name][index], (losses[0] - losses[1]) / 2e-6,
                                        places=6)
 
+    def test_weights(self):
+        i, j = np.ogrid[:5, :7]
+        visible = j <= i + 2
+        found = self.results("--causal", "bottom_right", "--weights", "rows=4,0", "columns=6", "tile=1:4,2:7",
+                             "top_k=2", "column_sums", "entropy", "mean_map=1x7", "max_map=2x2@1:5,1:7")
+        scores = self.tensors["query"] @ np.swapaxes(self.tensors["key"], 2, 3) / np.sqrt(8)
+        weights = np.where(visible, np.exp(scores - found["lse"][..., None]), 0)
+        close = lambda name, expected: np.testing.assert_allclose(found["weights_" + name], expected,
+                                                                  atol=1e-6)
+        close("rows", weights[:, :, [4, 0]])
+        close("columns", weights[..., [6]])
+        close("tile", weights[:, :, 1:4, 2:7])
+        close("top_k", -np.sort(-weights)[..., :2])
+        np.testing.assert_array_equal(found["weights_top_k_indices"],
+                                      np.argsort(-weights, kind="stable")[..., :2])
+        close("column_sums", weights.sum(2))
+        close("entropy", -(weights * np.log(np.where(weights > 0, weights, 1))).sum(-1))
+        close("mean_map", weights.mean(2, keepdims=True))
+        close("max_map", weights[:, :, 1:5, 1:7].reshape(2, 3, 2, 2, 2, 3).max((3, 5)))
+
     def test_mistakes_are_one_line_and_write_nothing(self):
         wrong = (
             (("--causal", "left"), {}, b"--causal"),
@@ -109,6 +129,13 @@ class AttentionCommand(unittest.TestCase):
             ((), {"key_lengths": np.array([3, 9])}, b"key_lengths"),
             (("--softcap", "-1"), {}, b"softcap"),
             (("--dropout", "2"), {}, b"dropout"),
+            (("--weights", "rows"), {}, b"--weights"),
+            (("--weights", "rows=5"), {}, b"rows"),
+            (("--weights", "tile=0:6,0:2"), {}, b"--weights"),
+            (("--weights", "top_k=many"), {}, b"--weights"),
+            (("--weights", "mean_map=3"), {}, b"--weights"),
+            (("--weights", "entropy", "entropy"), {}, b"--weights"),
+            (("--weights", "brightest"), {}, b"brightest"),
         )
         for arguments, tensors, name in wrong:
             with self.subTest(arguments=arguments, tensors=list(tensors)):

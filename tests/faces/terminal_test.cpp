@@ -33,7 +33,8 @@ std::vector<std::string> labels(std::int64_t tokens) {
 }
 
 TEST(HeatMatrix, ShowsEveryVisibleWeightInDigits) {
-  const auto lines = lines_of(heat_matrix(causal(3), labels(3), 2, {.width = 80}));
+  const auto lines =
+      lines_of(heat_matrix(causal(3), CellKind::weights, labels(3), 2, {.width = 80}));
   ASSERT_EQ(lines.size(), 4u);
   EXPECT_NE(lines[1].find("1.0"), std::string::npos) << lines[1];
   EXPECT_NE(lines[2].find(".33"), std::string::npos) << lines[2];
@@ -46,7 +47,8 @@ TEST(HeatMatrix, ShowsEveryVisibleWeightInDigits) {
 
 TEST(HeatMatrix, FitsAnyWidthAndSaysWhatWasLeftOut) {
   for (const int width : {40, 60, 80, 120}) {
-    const std::string text = heat_matrix(causal(100), labels(100), 99, {.width = width});
+    const std::string text =
+        heat_matrix(causal(100), CellKind::weights, labels(100), 99, {.width = width});
     for (const std::string& line : lines_of(text)) EXPECT_LE(display_width(line), width) << line;
     EXPECT_NE(text.find("of 0 to 99"), std::string::npos);
     EXPECT_NE(text.find("> t99"), std::string::npos);
@@ -54,8 +56,10 @@ TEST(HeatMatrix, FitsAnyWidthAndSaysWhatWasLeftOut) {
 }
 
 TEST(HeatMatrix, ColourNeedsATerminal) {
-  EXPECT_EQ(heat_matrix(causal(4), labels(4), 3, {.width = 80}).find('\x1b'), std::string::npos);
-  EXPECT_NE(heat_matrix(causal(4), labels(4), 3, {.width = 80, .color = true}).find("\x1b[48;5;"),
+  EXPECT_EQ(heat_matrix(causal(4), CellKind::weights, labels(4), 3, {.width = 80}).find('\x1b'),
+            std::string::npos);
+  EXPECT_NE(heat_matrix(causal(4), CellKind::weights, labels(4), 3, {.width = 80, .color = true})
+                .find("\x1b[48;5;"),
             std::string::npos);
 }
 

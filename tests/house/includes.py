@@ -23,7 +23,8 @@ BELOW["faces"] = BELOW["story"] + ["story"]
 BELOW["cli"] = BELOW["faces"] + ["faces"]
 
 # The room of each public header that is not named after its own.
-PUBLIC = {"error": "base", "result": "base", "dtype": "base", "tensor": "base", "rope": "layers"}
+PUBLIC = {"error": "base", "result": "base", "dtype": "base", "tensor": "base", "rope": "layers",
+          "attention_weights": "attention", "decode": "attention"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
 INTRINSICS = re.compile(r"(immintrin|x86intrin|arm_neon|cpuid)\.h$")

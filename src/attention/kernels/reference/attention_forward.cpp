@@ -39,12 +39,15 @@ void score_visible_keys(const Head& head, const Visibility& visibility, std::int
 }
 
 /// Pass 2: lse = log(sum_j exp(score[j]) + exp(sink)), by way of the largest so that exp does not
-/// overflow.
+/// overflow. NaN where a visible score is.
 double log_sum_exp(const std::vector<std::int64_t>& visible, const std::vector<double>& score,
                    double sink) {
   if (visible.empty()) return -kInfinity;
   double largest = sink;
-  for (const std::int64_t j : visible) largest = std::max(largest, score[j]);
+  for (const std::int64_t j : visible) {
+    if (std::isnan(score[j])) return score[j];
+    largest = std::max(largest, score[j]);
+  }
   if (largest == -kInfinity) return -kInfinity;
   double sum = std::exp(sink - largest);
   for (const std::int64_t j : visible) sum += std::exp(score[j] - largest);

@@ -12,6 +12,7 @@
 #include "attention/element.h"
 #include "attention/kernels/simd/kernel_call.h"
 #include "attention/kernels/simd/small_product.inl.h"
+#include "attention/kernels/simd/widen.inl.h"
 
 #if defined(LIMELIGHT_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIMELIGHT_ROWS_INL_H
@@ -38,20 +39,14 @@ HWY_INLINE void for_each_vector(std::int64_t width, const Body& body) {
 inline void load_row(const void* data, DType dtype, std::int64_t offset, std::int64_t count,
                      float scale, std::int64_t width, float* row) {
   switch (dtype) {
-    case DType::bf16: {
-      const bfloat16* from = static_cast<const bfloat16*>(data) + offset;
-      for (std::int64_t i = 0; i < count; ++i) row[i] = static_cast<float>(from[i]) * scale;
+    case DType::bf16:
+      widen_row(static_cast<const bfloat16*>(data) + offset, count, scale, row);
       break;
-    }
-    case DType::f16: {
-      const float16* from = static_cast<const float16*>(data) + offset;
-      for (std::int64_t i = 0; i < count; ++i) row[i] = static_cast<float>(from[i]) * scale;
+    case DType::f16:
+      widen_row(static_cast<const float16*>(data) + offset, count, scale, row);
       break;
-    }
-    default: {
-      const float* from = static_cast<const float*>(data) + offset;
-      for (std::int64_t i = 0; i < count; ++i) row[i] = from[i] * scale;
-    }
+    default:
+      widen_row(static_cast<const float*>(data) + offset, count, scale, row);
   }
   for (std::int64_t i = count; i < width; ++i) row[i] = 0;
 }
@@ -81,19 +76,19 @@ inline void load_key(const KeySource& source, const Sequence& sequence, std::int
   load_row(view.raw(), view.dtype(), offset, view.size(3), 1, width, row);
 }
 
-/// Keys (or values) [first, first + count) of a head as [dim, kTileKeys], beyond them zeros. `rows`
-/// is memory for kLaneMultiple rows of `width`. Returns whether all are finite.
-inline bool load_keys_transposed(const KeySource& source, const Sequence& sequence,
-                                 std::int64_t kv_head, std::int64_t first, std::int64_t count,
-                                 std::int64_t dim, std::int64_t width, float* rows,
-                                 float* transposed) {
+/// Keys (or values) key_at(0) to key_at(count - 1) of a head as [dim, kTileKeys], beyond them
+/// zeros. `rows` is memory for kLaneMultiple rows of `width`. Returns whether all are finite.
+template <class KeyAt>
+bool load_keys_transposed(const KeySource& source, const Sequence& sequence, std::int64_t kv_head,
+                          const KeyAt& key_at, std::int64_t count, std::int64_t dim,
+                          std::int64_t width, float* rows, float* transposed) {
   bool finite = true;
   // Sixteen keys at a time: what is written is a whole cache line.
   for (std::int64_t j0 = 0; j0 < kTileKeys; j0 += kLaneMultiple) {
     for (std::int64_t j = 0; j < kLaneMultiple; ++j) {
       float* row = rows + j * width;
       if (j0 + j < count) {
-        load_key(source, sequence, kv_head, first + j0 + j, width, row);
+        load_key(source, sequence, kv_head, key_at(j0 + j), width, row);
         finite = finite && all_finite(dim, row);
       } else {
         std::fill_n(row, width, 0.0f);
@@ -105,6 +100,16 @@ inline bool load_keys_transposed(const KeySource& source, const Sequence& sequen
     }
   }
   return finite;
+}
+
+/// The same of keys [first, first + count).
+inline bool load_keys_transposed(const KeySource& source, const Sequence& sequence,
+                                 std::int64_t kv_head, std::int64_t first, std::int64_t count,
+                                 std::int64_t dim, std::int64_t width, float* rows,
+                                 float* transposed) {
+  const auto key_at = [first](std::int64_t j) { return first + j; };
+  return load_keys_transposed(source, sequence, kv_head, key_at, count, dim, width, rows,
+                              transposed);
 }
 
 /// The same as [kTileKeys, width].

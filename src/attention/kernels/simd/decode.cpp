@@ -1,0 +1,455 @@
+// A few queries against a cache, split over keys: every piece of kDecodeChunk keys gives each row a
+// softmax state and a context, and those of a row are merged in the order of the keys.
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "attention/decode/decode_call.h"
+#include "attention/for_each_task.h"
+#include "attention/kernels/simd/kernel_call.h"
+#include "attention/scratch.h"
+#include "attention/softmax_state.h"
+#include "base/dispatch.h"
+#include "base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "attention/kernels/simd/decode.cpp"
+#include <hwy/foreach_target.h>
+// Highway wants this order.
+#include <hwy/highway.h>
+
+#include "attention/kernels/simd/cache_rows.inl.h"
+#include "attention/kernels/simd/rows.inl.h"
+
+// What the kernels of every instruction set share.
+#ifndef LIMELIGHT_SIMD_DECODE_TYPES
+#define LIMELIGHT_SIMD_DECODE_TYPES
+namespace limelight::simd {
+
+/// Keys of a tile: with head_dim 128 its values are 16 KiB in bf16, half of L1.
+inline constexpr std::int64_t kDecodeTile = 64;
+/// Keys of a piece of work, and of what sequences must share to be read together: a piece of 512
+/// keys writes less than a hundredth of what it reads.
+inline constexpr std::int64_t kDecodeChunk = 8 * kDecodeTile;
+static_assert(kDecodeTile % kLaneMultiple == 0);
+
+/// What a chunk has found out for one row.
+struct PartialRow {
+  SoftmaxState<float>* state;
+  float* context;  ///< [value_width]
+};
+
+/// The queries and partial results of all rows: row (batch, head, i).
+class DecodeRows {
+ public:
+  DecodeRows(const KernelCall& call, const std::vector<Sequence>& sequences) : call_(call) {
+    for (const Sequence& sequence : sequences) {
+      first_partial_.push_back(partials_);
+      partials_ += rows_of_sequence() * ceil_div(sequence.kv_len, kDecodeChunk);
+    }
+  }
+
+  std::int64_t rows_of_sequence() const { return call_.shape.num_heads * call_.shape.q_len; }
+  std::int64_t rows() const { return call_.shape.batch * rows_of_sequence(); }
+  std::int64_t floats() const {
+    return rows() * call_.head_width + partials_ * (call_.value_width + kStateFloats);
+  }
+  void take(Scratch& scratch) {
+    queries_ = scratch.take(rows() * call_.head_width);
+    partials_begin_ = scratch.take(partials_ * (call_.value_width + kStateFloats));
+  }
+
+  /// Rows of a sequence stand in this order, so that the query heads of one key head at one place
+  /// stand side by side.
+  std::int64_t row_of(std::int64_t head, std::int64_t i) const {
+    const std::int64_t group = call_.shape.group();
+    return (head / group * call_.shape.q_len + i) * group + head % group;
+  }
+  /// [head_width], times softmax_scale.
+  float* query(const Sequence& sequence, std::int64_t row) const {
+    return queries_ + (sequence.index * rows_of_sequence() + row) * call_.head_width;
+  }
+  PartialRow partial(const Sequence& sequence, std::int64_t row, std::int64_t chunk) const {
+    const std::int64_t at =
+        first_partial_[static_cast<std::size_t>(sequence.index)] + chunk * rows_of_sequence() + row;
+    float* memory = partials_begin_ + at * (call_.value_width + kStateFloats);
+    return {reinterpret_cast<SoftmaxState<float>*>(memory), memory + kStateFloats};
+  }
+
+ private:
+  static constexpr std::int64_t kStateFloats = kLaneMultiple;  // a state, and padding
+
+  const KernelCall& call_;
+  std::vector<std::int64_t> first_partial_;
+  std::int64_t partials_ = 0;
+  float* queries_ = nullptr;
+  float* partials_begin_ = nullptr;
+};
+
+/// A piece of work: a chunk of keys of one key head, for all sequences that find the same rows of
+/// the cache there.
+struct Reading {
+  std::int64_t kv_head, chunk;
+  std::vector<const Sequence*> sequences;
+};
+
+/// What every piece shares.
+struct DecodeKernelCall {
+  KernelCall kernel;
+  const DecodeArguments& arguments;
+  CacheRows cache_rows;
+  const DecodeRows& rows;
+};
+
+}  // namespace limelight::simd
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace limelight::simd {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// The rows of the cache that a tile is of. Pointers behind the last key repeat it, up to whole
+/// groups.
+template <class T>
+struct CacheTile {
+  KeyRange keys;
+  const T* key[kDecodeTile];
+  const T* value[kDecodeTile];
+  float key_scale[kDecodeTile];  ///< i8 only
+  float value_scale[kDecodeTile];
+
+  std::int64_t count() const { return keys.end - keys.begin; }
+};
+
+template <class T>
+constexpr bool kScaled = std::is_same_v<T, std::int8_t>;
+
+template <class T>
+void find_tile(const DecodeKernelCall& call, const Sequence& sequence, std::int64_t kv_head,
+               KeyRange keys, CacheTile<T>& tile) {
+  const KeyValueCache& cache = call.arguments.cache;
+  tile.keys = keys;
+  for (std::int64_t j = 0; j < kDecodeTile; ++j) {
+    const std::int64_t key = std::min(keys.begin + j, keys.end - 1);
+    const auto offset_in = [&](const ConstTensorView& view) {
+      return call.cache_rows.offset(view, sequence.batch, kv_head, key);
+    };
+    tile.key[j] = static_cast<const T*>(cache.key.raw()) + offset_in(cache.key);
+    tile.value[j] = static_cast<const T*>(cache.value.raw()) + offset_in(cache.value);
+    if constexpr (kScaled<T>) {
+      tile.key_scale[j] = cache.key_scales.data<float>()[offset_in(cache.key_scales)];
+      tile.value_scale[j] = cache.value_scales.data<float>()[offset_in(cache.value_scales)];
+    }
+  }
+}
+
+/// kRows query heads of one key head, for the query at one place, on their way over a tile.
+struct HeadBlock {
+  const Sequence& sequence;
+  std::int64_t query;      ///< of the sequence
+  std::int64_t head;       ///< the first of them
+  std::int64_t first_row;  ///< see DecodeRows
+  std::int64_t chunk;
+  KeyRange seen;       ///< columns of the tile in the query's range: the same for all heads
+  bool first_of_tile;  ///< no other has read the tile before
+};
+
+/// A row's scores become weights against the largest score so far; what was summed before is
+/// rescaled to it. `additions` is null where nothing is added.
+template <class T>
+void weigh_row(const KernelCall& kernel, const HeadBlock& block, const CacheTile<T>& tile,
+               const float* additions, const PartialRow& partial, float* row) {
+  if constexpr (kScaled<T>) multiply_row(kDecodeTile, tile.key_scale, row);
+  finish_scores({block.seen.begin, block.seen.end, additions, kernel.softcap}, 0, kDecodeTile, row,
+                nullptr);
+  SoftmaxState<float>& state = *partial.state;
+  const float next = std::max(state.maximum, row_maximum(kDecodeTile, row));
+  const float rescale = state.rescale_to(next);
+  if (!state.empty() && rescale != 1) scale_row(kernel.value_width, rescale, partial.context);
+  // A row that has seen nothing yet has no maximum: its weights are 0, or NaN where it sees NaN.
+  const float shift = next == kMinusInfinity ? 0 : next;
+  const float sum = exponentials(kDecodeTile, shift, row);
+  state = {next, state.sum * rescale + sum};
+  if constexpr (kScaled<T>) multiply_row(kDecodeTile, tile.value_scale, row);
+}
+
+/// context += weights * values for a row from which keys of its range are hidden: they are left
+/// out, since 0 times a NaN would not be 0.
+template <class T>
+void add_looked_up_values(const KernelCall& kernel, const HeadBlock& block,
+                          const CacheTile<T>& tile, const float* additions, float* weights,
+                          float* context) {
+  const T* values[kDecodeTile];
+  std::int64_t count = 0;
+  for (std::int64_t j = block.seen.begin; j < block.seen.end; ++j) {
+    if (additions[j] == kMinusInfinity) continue;
+    values[count] = tile.value[j];
+    weights[count++] = weights[j];
+  }
+  ContextSum<1, T>{kernel.shape.value_dim, count, weights, kDecodeTile, values, {context}}.add();
+}
+
+template <int kRows, class T>
+void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block,
+                    const CacheTile<T>& tile) {
+  constexpr std::int64_t kKeys = kAccumulators / kRows;
+  const KernelCall& kernel = call.kernel;
+  const KeyRange& seen = block.seen;
+  alignas(64) float scores[kRows * kDecodeTile] = {};
+  alignas(64) float additions[kRows * kDecodeTile];
+  if (kernel.has_additions) {
+    bool any = false;
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      float* row = additions + r * kDecodeTile;
+      any |= kernel.visibility.fill_additions(block.sequence, block.head + r, block.query,
+                                              tile.keys, row);
+      std::fill(row + (tile.keys.end - tile.keys.begin), row + kDecodeTile, 0.0f);
+    }
+    if (!any) return;
+  }
+
+  // scores = query key^T
+  const float* queries = call.rows.query(block.sequence, block.first_row);
+  for (std::int64_t j = seen.begin / kKeys * kKeys; j < seen.end; j += kKeys) {
+    for (std::int64_t k = j; block.first_of_tile && k < j + kKeys; ++k) {
+      prefetch_row(tile.value[k], kernel.shape.value_dim);
+    }
+    dot_group<kRows>(kernel.shape.head_dim, queries, kernel.head_width, tile.key + j, scores + j,
+                     kDecodeTile);
+  }
+
+  // weights = exp(scores - maximum)
+  ContextSum<kRows, T> sum = {kernel.shape.value_dim,  seen.end - seen.begin,
+                              scores + seen.begin,     kDecodeTile,
+                              tile.value + seen.begin, {}};
+  for (std::int64_t r = 0; r < kRows; ++r) {
+    const PartialRow partial = call.rows.partial(block.sequence, block.first_row + r, block.chunk);
+    float* row = scores + r * kDecodeTile;
+    const float* of_row = kernel.has_additions ? additions + r * kDecodeTile : nullptr;
+    weigh_row(kernel, block, tile, of_row, partial, row);
+    sum.context[r] = partial.context;
+    if (kernel.visibility.looks_up_keys()) {
+      add_looked_up_values(kernel, block, tile, of_row, row, partial.context);
+    }
+  }
+
+  // context += weights value
+  if (!kernel.visibility.looks_up_keys()) sum.add();
+}
+
+/// All query rows of a key head of one sequence over one tile.
+template <class T>
+void attend_sequence(const DecodeKernelCall& call, const Sequence& sequence, const Reading& reading,
+                     const CacheTile<T>& tile, bool first_of_tile) {
+  const AttentionShape& shape = call.kernel.shape;
+  const std::int64_t first_head = reading.kv_head * shape.group();
+  for (std::int64_t i = 0; i < shape.q_len; ++i) {
+    const KeyRange seen = columns_seen(call.kernel, sequence, i, tile.keys);
+    if (seen.empty()) continue;
+    for (std::int64_t g = 0; g < shape.group();) {
+      const HeadBlock block = {sequence,
+                               i,
+                               first_head + g,
+                               call.rows.row_of(first_head + g, i),
+                               reading.chunk,
+                               seen,
+                               std::exchange(first_of_tile, false)};
+      const std::int64_t left = shape.group() - g;
+      if (left >= 4) {
+        attend_to_tile<4>(call, block, tile);
+        g += 4;
+      } else if (left >= 2) {
+        attend_to_tile<2>(call, block, tile);
+        g += 2;
+      } else {
+        attend_to_tile<1>(call, block, tile);
+        g += 1;
+      }
+    }
+  }
+}
+
+template <class T>
+void read_chunk_of(const DecodeKernelCall& call, const Reading& reading) {
+  const KernelCall& kernel = call.kernel;
+  const std::int64_t rows = kernel.shape.group() * kernel.shape.q_len;
+  for (const Sequence* sequence : reading.sequences) {
+    for (std::int64_t row = reading.kv_head * rows; row < (reading.kv_head + 1) * rows; ++row) {
+      const PartialRow partial = call.rows.partial(*sequence, row, reading.chunk);
+      *partial.state = {};
+      std::fill_n(partial.context, kernel.value_width, 0.0f);
+    }
+  }
+  const Sequence& first = *reading.sequences.front();
+  const std::int64_t begin = reading.chunk * kDecodeChunk;
+  const std::int64_t end = std::min(begin + kDecodeChunk, first.kv_len);
+  CacheTile<T> tile;
+  for (std::int64_t j = begin; j < end; j += kDecodeTile) {
+    find_tile(call, first, reading.kv_head, {j, std::min(j + kDecodeTile, end)}, tile);
+    for (const Sequence* sequence : reading.sequences) {
+      attend_sequence(call, *sequence, reading, tile, sequence == &first);
+    }
+  }
+}
+
+void read_chunk(const DecodeKernelCall& call, const Reading& reading) {
+  switch (call.arguments.cache.key.dtype()) {
+    case DType::bf16:
+      return read_chunk_of<bfloat16>(call, reading);
+    case DType::f16:
+      return read_chunk_of<float16>(call, reading);
+    case DType::i8:
+      return read_chunk_of<std::int8_t>(call, reading);
+    default:
+      return read_chunk_of<float>(call, reading);
+  }
+}
+
+void load_query(const DecodeKernelCall& call, const Sequence& sequence, std::int64_t head,
+                std::int64_t i) {
+  const ConstTensorView& query = call.arguments.query;
+  load_row(query.raw(), query.dtype(), row_offset(query, sequence.batch, head, i),
+           call.kernel.shape.head_dim, call.kernel.softmax_scale, call.kernel.head_width,
+           call.rows.query(sequence, call.rows.row_of(head, i)));
+}
+
+/// out and lse of one row from what its chunks [begin, end) found, merged into the first.
+void merge_row(const DecodeKernelCall& call, const Sequence& sequence, std::int64_t head,
+               std::int64_t i, KeyRange chunks, float sink) {
+  const D d;
+  const KernelCall& kernel = call.kernel;
+  SoftmaxState<float> state;
+  float* context = nullptr;
+  for (std::int64_t chunk = chunks.begin; chunk < chunks.end; ++chunk) {
+    const PartialRow part = call.rows.partial(sequence, call.rows.row_of(head, i), chunk);
+    if (part.state->empty()) continue;
+    const SoftmaxState<float> before = state;
+    state.merge(*part.state);
+    if (context == nullptr) {
+      context = part.context;
+      continue;
+    }
+    const V old_factor = hn::Set(d, before.rescale_to(state.maximum));
+    const V new_factor = hn::Set(d, part.state->rescale_to(state.maximum));
+    for_each_vector(kernel.value_width, [&](std::int64_t v) HWY_ATTR {
+      const V sum = hn::Mul(hn::LoadU(d, context + v), old_factor);
+      hn::StoreU(hn::MulAdd(hn::LoadU(d, part.context + v), new_factor, sum), d, context + v);
+    });
+  }
+  float factor = 0;
+  if (!state.empty()) {
+    const float before = state.maximum;
+    if (sink != kMinusInfinity) state.merge({sink, 1});
+    factor = std::exp(before - state.maximum) / state.sum;
+  }
+  const TensorView& out = call.arguments.out;
+  const std::int64_t place = row_offset(out, sequence.batch, head, i);
+  for (std::int64_t v = 0; v < kernel.shape.value_dim; ++v) {
+    write_number(out.raw(), out.dtype(), place + v, context == nullptr ? 0 : context[v] * factor);
+  }
+  if (const TensorView& lse = call.arguments.lse; !lse.empty()) {
+    write_number(lse.raw(), lse.dtype(), row_offset(lse, sequence.batch, head, i), state.lse());
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace limelight::simd
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace limelight::simd {
+namespace {
+
+HWY_EXPORT(read_chunk);
+HWY_EXPORT(load_query);
+HWY_EXPORT(merge_row);
+
+/// The chunks that hold a key which some query of the sequence may see.
+KeyRange chunks_of(const Visibility& visibility, const Sequence& sequence) {
+  const std::int64_t begin = visibility.range(sequence, 0).begin;
+  const std::int64_t end = visibility.range(sequence, sequence.q_len - 1).end;
+  return begin < end ? KeyRange{begin / kDecodeChunk, ceil_div(end, kDecodeChunk)} : KeyRange{};
+}
+
+/// What tells the rows of the cache that a sequence finds in a chunk: how many, and the blocks that
+/// they lie in.
+std::vector<std::int64_t> place_in_cache(const CacheRows& cache, const Sequence& sequence,
+                                         std::int64_t chunk) {
+  const std::int64_t begin = chunk * kDecodeChunk;
+  const std::int64_t end = std::min(begin + kDecodeChunk, sequence.kv_len);
+  std::vector<std::int64_t> place = {end};
+  for (std::int64_t i = begin / cache.block_size(); i * cache.block_size() < end; ++i) {
+    place.push_back(cache.block(sequence.batch, i));
+  }
+  return place;
+}
+
+/// For each chunk, those who read the same rows together, in the order of their first.
+std::vector<Reading> list_readings(const DecodeCall& call, const CacheRows& cache) {
+  const std::vector<Sequence>& sequences = call.visibility.sequences();
+  std::int64_t chunks = 0;
+  for (const Sequence& sequence : sequences) {
+    chunks = std::max(chunks, chunks_of(call.visibility, sequence).end);
+  }
+  std::vector<Reading> readings;
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+    std::map<std::vector<std::int64_t>, std::vector<const Sequence*>> readers;
+    for (const Sequence& sequence : sequences) {
+      if (!chunks_of(call.visibility, sequence).contains(chunk)) continue;
+      readers[place_in_cache(cache, sequence, chunk)].push_back(&sequence);
+    }
+    for (const auto& [place, together] : readers) {
+      for (std::int64_t kv_head = 0; kv_head < call.shape.num_kv_heads; ++kv_head) {
+        readings.push_back({kv_head, chunk, together});
+      }
+    }
+  }
+  return readings;
+}
+
+}  // namespace
+
+void decode(const DecodeCall& call) {
+  const AttentionShape& shape = call.shape;
+  const std::vector<Sequence>& sequences = call.visibility.sequences();
+  const KernelCall kernel(shape, call.options, call.visibility);
+  DecodeRows rows(kernel, sequences);
+  Scratch scratch(rows.floats());
+  rows.take(scratch);
+  const CacheRows cache(call.arguments.cache, shape);
+  const DecodeKernelCall kernel_call = {kernel, call.arguments, cache, rows};
+
+  /// body(sequence, head, i) for every row.
+  const auto for_each_row = [&](double work, const auto& body) {
+    for_each_task(rows.rows(), work, [&](std::int64_t row) {
+      const std::int64_t in_sequence = row % rows.rows_of_sequence();
+      body(sequences[static_cast<std::size_t>(row / rows.rows_of_sequence())],
+           in_sequence / shape.q_len, in_sequence % shape.q_len);
+    });
+  };
+  const auto load = LIMELIGHT_DISPATCH(load_query);
+  for_each_row(static_cast<double>(rows.rows() * shape.head_dim),
+               [&](const Sequence& sequence, std::int64_t head, std::int64_t i) {
+                 load(kernel_call, sequence, head, i);
+               });
+
+  const std::vector<Reading> readings = list_readings(call, cache);
+  const auto read = LIMELIGHT_DISPATCH(read_chunk);
+  for_each_task(std::ssize(readings), shape.multiply_adds(), [&](std::int64_t index) {
+    read(kernel_call, readings[static_cast<std::size_t>(index)]);
+  });
+
+  const auto merge = LIMELIGHT_DISPATCH(merge_row);
+  for_each_row(static_cast<double>(rows.floats()),
+               [&](const Sequence& sequence, std::int64_t head, std::int64_t i) {
+                 merge(kernel_call, sequence, head, i, chunks_of(call.visibility, sequence),
+                       static_cast<float>(sink_of(call.options, head)));
+               });
+}
+
+}  // namespace limelight::simd
+#endif  // HWY_ONCE

@@ -1,0 +1,81 @@
+// Vectors of f32 from memory of any type, exactly.
+//
+// Included once for each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE.
+
+#include <hwy/highway.h>
+#include <limelight/dtype.h>
+
+#include <cstdint>
+
+#include "attention/kernels/simd/small_product.inl.h"
+
+#if defined(LIMELIGHT_WIDEN_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIMELIGHT_WIDEN_INL_H
+#undef LIMELIGHT_WIDEN_INL_H
+#else
+#define LIMELIGHT_WIDEN_INL_H
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace limelight::simd {
+namespace HWY_NAMESPACE {
+namespace {
+
+HWY_INLINE V widen(const float* from) { return hn::LoadU(D(), from); }
+
+/// A bfloat16 is the upper half of an f32.
+HWY_INLINE V widen(const bfloat16* from) {
+  const hn::RebindToUnsigned<D> du;
+  const hn::Rebind<std::uint16_t, D> half;
+  const auto bits = hn::LoadU(half, reinterpret_cast<const std::uint16_t*>(from));
+  return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(du, bits)));
+}
+
+HWY_INLINE V widen(const float16* from) {
+  const D d;
+  const hn::Rebind<std::uint16_t, D> half;
+  const auto bits = hn::LoadU(half, reinterpret_cast<const std::uint16_t*>(from));
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  return hn::PromoteTo(d, hn::BitCast(hn::Rebind<hwy::float16_t, D>(), bits));
+#else
+  // Highway's own for these targets reads infinity as 65536. Moved to the place of an f32's, the
+  // bits are the number times 2^-112 (also where it is denormal), and those of infinity and NaN
+  // lack the upper bits of the exponent.
+  const hn::RebindToUnsigned<D> du;
+  const auto wide = hn::PromoteTo(du, bits);
+  const auto magnitude = hn::And(wide, hn::Set(du, 0x7fffu));
+  const auto moved = hn::ShiftLeft<13>(magnitude);
+  const auto number = hn::BitCast(du, hn::Mul(hn::BitCast(d, moved), hn::Set(d, 0x1p112f)));
+  const auto special = hn::Or(moved, hn::Set(du, 0x7f800000u));
+  const auto sign = hn::ShiftLeft<16>(hn::And(wide, hn::Set(du, 0x8000u)));
+  const auto is_special = hn::Gt(magnitude, hn::Set(du, 0x7bffu));
+  return hn::BitCast(d, hn::Or(sign, hn::IfThenElse(is_special, special, number)));
+#endif
+}
+
+HWY_INLINE V widen(const std::int8_t* from) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const hn::Rebind<std::int8_t, D> quarter;
+  return hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(quarter, from)));
+}
+
+/// row[i] = from[i] * scale for i < count.
+template <class T>
+void widen_row(const T* from, std::int64_t count, float scale, float* row) {
+  const D d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const V scales = hn::Set(d, scale);
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    hn::StoreU(hn::Mul(widen(from + i), scales), d, row + i);
+  }
+  for (; i < count; ++i) row[i] = static_cast<float>(from[i]) * scale;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace limelight::simd
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard of this instruction set

@@ -1,0 +1,284 @@
+#include "faces/story_json.h"
+
+#include <bit>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/utf8.h"
+
+namespace limelight {
+namespace {
+
+// Numbers are kept as float, so that tensors are written with the fewest digits that read back the
+// same. Measures in double keep 7 digits so, which is more than a person reads.
+using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool,
+                                  std::int64_t, std::uint64_t, float>;
+
+/// JSON knows no infinity and no NaN: both are null.
+Json number_json(double value) {
+  return std::isfinite(value) ? Json(static_cast<float>(value)) : Json(nullptr);
+}
+
+Json rows_json(MatrixView matrix) {
+  Json rows = Json::array();
+  for (std::int64_t row = 0; row < matrix.rows; ++row) {
+    Json numbers = Json::array();
+    for (const float value : matrix.row(row)) numbers.push_back(number_json(value));
+    rows.push_back(std::move(numbers));
+  }
+  return rows;
+}
+
+std::string base64_of(MatrixView matrix) {
+  static_assert(std::endian::native == std::endian::little);
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(matrix.rows * matrix.columns) * sizeof(float));
+  for (std::int64_t r = 0; r < matrix.rows; ++r) {
+    const auto row = std::as_bytes(matrix.row(r));
+    bytes.append(reinterpret_cast<const char*>(row.data()), row.size());
+  }
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t three = 0;
+    for (std::size_t j = 0; j < 3; ++j) {
+      three = three << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
+    }
+    for (std::size_t j = 0; j < 4; ++j) {
+      text += i + j > bytes.size() ? '=' : kDigits[three >> (18 - 6 * j) & 63];
+    }
+  }
+  return text;
+}
+
+Json text_json(Json target, const std::string& text) {
+  target["text"] = text;
+  if (find_invalid_utf8(text)) {
+    Json bytes = Json::array();
+    for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
+    target["bytes"] = bytes;
+  }
+  return target;
+}
+
+Json model_json(const Story& story) {
+  return {{"name", story.model_name},
+          {"layers", story.config.num_layers},
+          {"heads", story.config.num_heads},
+          {"width", story.config.width},
+          {"head_dim", story.config.head_dim()},
+          {"context_length", story.config.context_length}};
+}
+
+Json tokens_json(const Story& story) {
+  Json tokens = Json::array();
+  for (std::size_t t = 0; t < story.ids.size(); ++t) {
+    tokens.push_back(text_json({{"id", story.ids[t]}}, story.token_texts[t]));
+  }
+  return tokens;
+}
+
+Json word_json(const Story& story) {
+  Json word = {{"text", story.word}, {"first_token", story.first_token}, {"token", story.token}};
+  if (!story.word_reason.empty()) word["chosen_because"] = story.word_reason;
+  return word;
+}
+
+Json recipe_json(const Recipe& recipe) {
+  return {{"operation", name_of(recipe.operation)},
+          {"operands", recipe.operands},
+          {"factor", number_json(recipe.factor)}};
+}
+
+Json tensor_json(const Story& story, const TraceTensor& tensor, TensorEncoding encoding) {
+  Json json = {{"axes", tensor.axes},
+               {"shape", {tensor.values.rows, tensor.values.columns}},
+               {"recipe", recipe_json(tensor.recipe)}};
+  if (!tensor.rows.empty()) json["rows"] = tensor.rows;
+  if (const TensorProof* proof = story.proof.find(tensor.name)) {
+    json["proof"] = {{"largest_difference", number_json(proof->largest_difference)},
+                     {"relative", number_json(proof->relative())},
+                     {"row", proof->row},
+                     {"column", proof->column}};
+  }
+  if (encoding == TensorEncoding::base64) {
+    json["data"] = base64_of(tensor.values);
+  } else {
+    json["values"] = rows_json(tensor.values);
+  }
+  return json;
+}
+
+/// The tensors that a telling shows, and what their cells are made of.
+void collect_told(const Story& story, const Telling& telling, std::set<std::string>& names) {
+  for (const Step& step : telling.steps) {
+    for (const StoryBlock& block : step.blocks) {
+      const auto* table = std::get_if<TensorTable>(&block);
+      if (table == nullptr) continue;
+      names.insert(table->tensor);
+      for (const std::string& operand : story.trace.at(table->tensor).recipe.operands) {
+        names.insert(operand);
+      }
+    }
+  }
+}
+
+/// A parameter, or the large table behind the logits.
+bool is_parameter(const TraceTensor& tensor) { return tensor.storage == nullptr; }
+
+/// As data, everything; for the page, what is told, and of parameters those told first alone.
+std::set<std::string> names_to_write(const Story& story, TensorEncoding encoding) {
+  std::set<std::string> names;
+  if (encoding == TensorEncoding::base64) {
+    for (const Telling& telling : story.tellings) collect_told(story, telling, names);
+    std::set<std::string> first;
+    collect_told(story, story.told(), first);
+    std::erase_if(names, [&](const std::string& name) {
+      return is_parameter(story.trace.at(name)) && !first.contains(name);
+    });
+    return names;
+  }
+  for (const TraceTensor& tensor : story.trace.tensors()) {
+    if (!is_parameter(tensor)) names.insert(tensor.name);
+  }
+  return names;
+}
+
+Json tensors_json(const Story& story, TensorEncoding encoding) {
+  const std::set<std::string> names = names_to_write(story, encoding);
+  Json tensors = Json::object();
+  for (const TraceTensor& tensor : story.trace.tensors()) {
+    if (names.contains(tensor.name)) tensors[tensor.name] = tensor_json(story, tensor, encoding);
+  }
+  return tensors;
+}
+
+Json block_json(const Prose& prose) { return {{"kind", "prose"}, {"text", prose.text}}; }
+
+Json block_json(const Formula& formula) {
+  return {{"kind", "formula"}, {"symbols", formula.symbols}, {"numbers", formula.numbers}};
+}
+
+Json block_json(const TensorTable& table) {
+  static constexpr const char* kCells[] = {"numbers", "scores", "weights"};
+  return {{"kind", "tensor"},
+          {"id", table.id},
+          {"caption", table.caption},
+          {"tensor", table.tensor},
+          {"cells", kCells[static_cast<std::size_t>(table.cells)]},
+          {"token", table.token ? Json(*table.token) : Json(nullptr)},
+          {"whole", table.whole}};
+}
+
+Json block_json(const FactTable& table) {
+  Json rows = Json::array();
+  for (const FactTable::Row& row : table.rows) {
+    Json values = Json::array();
+    for (const double value : row.values) values.push_back(number_json(value));
+    rows.push_back({{"label", row.label}, {"values", values}});
+  }
+  return {{"kind", "facts"},
+          {"id", table.id},
+          {"caption", table.caption},
+          {"columns", table.columns},
+          {"rows", rows}};
+}
+
+Json block_json(const PathPicture& path) {
+  Json points = Json::array();
+  for (const PathPicture::Point& point : path.points) {
+    points.push_back(
+        {{"label", point.label}, {"x", number_json(point.x)}, {"y", number_json(point.y)}});
+  }
+  return {{"kind", "path"},        {"id", path.id},         {"caption", path.caption},
+          {"x_axis", path.x_axis}, {"y_axis", path.y_axis}, {"share", number_json(path.share)},
+          {"points", points}};
+}
+
+Json step_json(const Step& step) {
+  Json blocks = Json::array();
+  for (const StoryBlock& block : step.blocks) {
+    blocks.push_back(std::visit([](const auto& each) { return block_json(each); }, block));
+  }
+  return {{"number", step.number},     {"id", step.id},    {"title", step.title},
+          {"question", step.question}, {"blocks", blocks}, {"falls_short", step.falls_short}};
+}
+
+Json tellings_json(const Story& story) {
+  Json tellings = Json::array();
+  for (const Telling& telling : story.tellings) {
+    Json steps = Json::array();
+    for (const Step& step : telling.steps) steps.push_back(step_json(step));
+    tellings.push_back({{"layer", telling.layer},
+                        {"head", telling.head},
+                        {"chosen_because", telling.reason},
+                        {"effective_words", number_json(telling.effective_words)},
+                        {"steps", steps}});
+  }
+  return tellings;
+}
+
+Json guesses_json(const Story& story) {
+  Json guesses = Json::array();
+  for (const Guess& guess : story.guesses) {
+    guesses.push_back(
+        text_json({{"id", guess.id}, {"probability", number_json(guess.probability)}}, guess.text));
+  }
+  return guesses;
+}
+
+Json proof_json(const Proof& proof) {
+  Json invariants = Json::array();
+  for (const InvariantProof& invariant : proof.invariants) {
+    invariants.push_back({{"invariant", invariant.invariant},
+                          {"holds", invariant.holds},
+                          {"measured", invariant.measured}});
+  }
+  return {{"reference", "float64"},
+          {"holds", proof.holds()},
+          {"seconds", number_json(proof.seconds)},
+          {"largest_relative_allowed", number_json(kLargestRelative)},
+          {"invariants", invariants}};
+}
+
+Json cost_json(const Cost& cost) {
+  return {{"seconds", number_json(cost.seconds)},
+          {"operations", number_json(cost.operations)},
+          {"bytes", number_json(cost.bytes)},
+          {"attention_seconds", number_json(cost.attention_seconds)},
+          {"attention_operations", number_json(cost.attention_operations)},
+          {"operations_ceiling", number_json(cost.operations_ceiling)}};
+}
+
+}  // namespace
+
+std::string story_to_json(const Story& story, TensorEncoding encoding) {
+  const Telling& told = story.told();
+  Json json;
+  json["format"] = "limelight-story-1";
+  json["hash"] = story.hash;
+  json["text"] = story.text;
+  json["model"] = model_json(story);
+  json["tokens"] = tokens_json(story);
+  json["word"] = word_json(story);
+  json["layer"] = told.layer;
+  json["head"] = told.head;
+  json["effective_words"] = number_json(told.effective_words);
+  if (!told.reason.empty()) json["head_chosen_because"] = told.reason;
+  if (encoding == TensorEncoding::arrays) {
+    for (const char* name : {"query", "key", "value", "scores", "weights", "context"}) {
+      json[name] = rows_json(story.trace.values(head_tensor(told.layer, told.head, name)));
+    }
+  }
+  json["tensors"] = tensors_json(story, encoding);
+  json["tellings"] = tellings_json(story);
+  json["next"] = guesses_json(story);
+  json["proof"] = proof_json(story.proof);
+  json["cost"] = cost_json(story.cost);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace limelight

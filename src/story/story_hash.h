@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "story/story.h"
+
+namespace limelight {
+
+/// A name for a story: 32 hexadecimal digits of XXH3-128 over the model's configuration and
+/// parameters, the text, the word, the layer and the head. Every face of one story shows the same.
+std::string story_hash(const Transformer& model, const Story& story, std::int64_t layer,
+                       std::int64_t head);
+
+}  // namespace limelight

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "model/transformer.h"
+
+namespace limelight {
+
+/// exp of the entropy of a row of weights: how many words are attended to, in effect.
+double effective_words(std::span<const float> weights);
+
+/// A head of a layer, and how it looks from one token.
+struct HeadChoice {
+  std::int64_t layer = 0;
+  std::int64_t head = 0;
+  double effective_words = 0;
+  /// Its largest weight is neither on the token itself nor on the first one, where heads with
+  /// nothing to say rest.
+  bool looks_elsewhere = false;
+};
+
+/// Runs the model and finds, among the layers and heads asked for, the head whose row for `token`
+/// has the fewest effective words; heads that look at another word come before heads that rest.
+/// Stores nothing of the run but that row. REQUIRES: token, layer and head exist.
+HeadChoice choose_head(const Transformer& model, std::span<const std::int32_t> ids,
+                       std::int64_t token, std::optional<std::int64_t> layer,
+                       std::optional<std::int64_t> head);
+
+}  // namespace limelight

@@ -1,0 +1,144 @@
+#include "faces/terminal/story_text.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/utf8.h"
+#include "faces/story_json.h"
+#include "story/steps/steps.h"
+#include "story/tiny_story.h"
+
+namespace limelight {
+namespace {
+
+const char* const kHostile = "light </script><img onerror=alert(1)> \x1b[31m\xe2\x80\xae 光 light";
+
+void expect_fits(const std::string& text, int width) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(display_width(line), width) << line;
+  }
+}
+
+TEST(StoryText, FitsEveryWidth) {
+  const LoadedModel model = test::tiny_loaded_model();
+  for (const char* text : {"the lamp gave light and the bag was light", "光光光光 light 💡💡", "x"}) {
+    for (const StoryDetail detail : {StoryDetail::row, StoryDetail::head}) {
+      const Story story = test::tiny_story(model, {.text = text, .detail = detail});
+      for (const int width : {40, 57, 80, 132, 200}) {
+        expect_fits(story_to_text(story, {}, {.width = width}), width);
+        expect_fits(story_to_text(story, {.brief = true}, {.width = width}), width);
+      }
+    }
+  }
+}
+
+TEST(StoryText, TellsOneStepOrAllAndNamesTheStory) {
+  const LoadedModel model = test::tiny_loaded_model();
+  const Story story = test::tiny_story(model, {.text = "the lamp gave light"});
+  const std::string all = story_to_text(story, {}, {.width = 80});
+  for (const Step& step : story.told().steps) {
+    const std::string title = fmt::format("{}  {}", step.number, step.title);
+    EXPECT_NE(all.find(title), std::string::npos) << title;
+    const std::string one = story_to_text(story, {.step = step.number}, {.width = 80});
+    EXPECT_NE(one.find(title), std::string::npos);
+    EXPECT_EQ(one.find(step.number == 3 ? "4  Mixing" : "3  From scores"), std::string::npos);
+    EXPECT_NE(one.find(story.hash), std::string::npos);
+  }
+  EXPECT_LT(story_to_text(story, {.brief = true}, {.width = 80}).size(), all.size() / 2);
+}
+
+TEST(StoryText, NoControlReachesTheScreen) {
+  const LoadedModel model = test::tiny_loaded_model();
+  const std::string text =
+      story_to_text(test::tiny_story(model, {.text = kHostile}), {}, {.width = 80});
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find("\xe2\x80\xae"), std::string::npos);
+}
+
+TEST(StoryText, SaysLoudlyWhatIsViolated) {
+  const LoadedModel model = test::tiny_loaded_model();
+  Story story = test::tiny_story(model, {.text = "the lamp gave light"});
+  story.proof.invariants.front().holds = false;
+  EXPECT_NE(story_to_text(story, {.brief = true}, {.width = 80}).find("VIOLATED"),
+            std::string::npos);
+}
+
+std::vector<float> decoded(const std::string& base64) {
+  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::vector<unsigned char> bytes;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : base64) {
+    if (c == '=') break;
+    bits = bits << 6 | static_cast<std::uint32_t>(digits.find(c));
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes.push_back(static_cast<unsigned char>(bits >> count));
+  }
+  std::vector<float> values(bytes.size() / sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return values;
+}
+
+TEST(StoryJson, BothEncodingsHoldTheTracesNumbers) {
+  const LoadedModel model = test::tiny_loaded_model();
+  const Story story = test::tiny_story(model, {.text = kHostile});
+  const auto arrays = nlohmann::json::parse(story_to_json(story, TensorEncoding::arrays));
+  const auto packed = nlohmann::json::parse(story_to_json(story, TensorEncoding::base64));
+  EXPECT_EQ(arrays["text"], kHostile);
+  ASSERT_GT(packed["tensors"].size(), 30u);
+  const auto& tensors = packed["tensors"];
+  for (auto entry = tensors.begin(); entry != tensors.end(); ++entry) {
+    const std::string& name = entry.key();
+    const auto& json = entry.value();
+    const MatrixView values = story.trace.values(name);
+    const std::vector<float> numbers = decoded(json["data"]);
+    ASSERT_EQ(std::ssize(numbers), values.rows * values.columns) << name;
+    for (std::int64_t r = 0; r < values.rows; ++r) {
+      for (std::int64_t c = 0; c < values.columns; ++c) {
+        const float value = values.at(r, c);
+        ASSERT_EQ(numbers[static_cast<std::size_t>(r * values.columns + c)], value) << name;
+        if (!arrays["tensors"].contains(name)) continue;  // a parameter
+        const auto& written = arrays["tensors"][name]["values"][static_cast<std::size_t>(r)]
+                                    [static_cast<std::size_t>(c)];
+        if (std::isfinite(value)) {
+          ASSERT_EQ(written.get<float>(), value) << name;
+        } else {
+          ASSERT_TRUE(written.is_null()) << name;
+        }
+      }
+    }
+  }
+}
+
+TEST(StoryJson, WhatIsToldIsThere) {
+  const LoadedModel model = test::tiny_loaded_model();
+  const Story story =
+      test::tiny_story(model, {.text = "the lamp gave light", .detail = StoryDetail::model});
+  const auto json = nlohmann::json::parse(story_to_json(story, TensorEncoding::base64));
+  EXPECT_EQ(json["format"], "limelight-story-1");
+  ASSERT_EQ(json["tellings"].size(), 4u);
+  for (const auto& telling : json["tellings"]) {
+    ASSERT_EQ(telling["steps"].size(), static_cast<std::size_t>(kStepCount));
+    for (const auto& step : telling["steps"]) {
+      for (const auto& block : step["blocks"]) {
+        if (block["kind"] == "tensor") {
+          EXPECT_TRUE(json["tensors"].contains(block["tensor"])) << block["tensor"];
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(
+      json["tensors"].contains(head_tensor(story.told().layer, story.told().head, "query_matrix")));
+}
+
+}  // namespace
+}  // namespace limelight
