@@ -10,6 +10,7 @@
 
 #include "cli/command.h"
 #include "cli/pager.h"
+#include "cli/story_files.h"
 #include "faces/story_json.h"
 #include "faces/terminal/story_text.h"
 #include "model/model_files.h"
@@ -36,6 +37,7 @@ struct ExplainArguments {
   std::string model;
   std::string format = "text";
   std::string trace;
+  std::shared_ptr<StoryFiles> files = std::make_shared<StoryFiles>();
 };
 
 /// The width of the terminal, of COLUMNS, or 80.
@@ -76,7 +78,9 @@ std::string read_standard_input() {
 }
 
 StoryDetail detail_for(const ExplainArguments& arguments, const LoadedModel& model) {
-  if (arguments.format != "text" || arguments.all) return StoryDetail::head;
+  if (arguments.format != "text" || arguments.all || arguments.files->any()) {
+    return StoryDetail::head;
+  }
   if (arguments.text.brief) return StoryDetail::row;
   return std::ssize(model.tokenizer.encode(arguments.request.text)) <= kMostTokensWhole
              ? StoryDetail::head
@@ -108,6 +112,7 @@ int explain_text(ExplainArguments arguments) {
     value_or_mistake(
         save_trace(arguments.trace, story.trace, {{"text", story.text}, {"hash", story.hash}}));
   }
+  write_story_files(*arguments.files, story);
   print_paged(arguments.format == "json" ? story_to_json(story, TensorEncoding::arrays)
                                          : story_to_text(story, arguments.text, style_of_stdout()),
               arguments.format == "text" && !arguments.all);
@@ -151,6 +156,7 @@ void add_how(CLI::App& command, const std::shared_ptr<ExplainArguments>& argumen
       .add_option("--trace", arguments->trace,
                   "Also keep every tensor of the run, as safetensors with named axes")
       ->type_name("FILE");
+  add_story_file_options(command, arguments->files);
 }
 
 }  // namespace
