@@ -35,7 +35,19 @@ Failure not_in_text(const std::string& text, const std::string& word, const std:
       fmt::format("the word \"{}\" is not in {}; its words are: {}", printable(word), what, words)};
 }
 
+Status check_range(const char* what, std::optional<std::int64_t> index, std::int64_t count) {
+  if (!index || (*index >= 0 && *index < count)) return success();
+  return Failure{fmt::format("{} {} does not exist: this model has {} {}s, numbered 0 to {}", what,
+                             *index, count, what, count - 1)};
+}
+
 }  // namespace
+
+Status check_layer_and_head(const TransformerConfig& config, std::optional<std::int64_t> layer,
+                            std::optional<std::int64_t> head) {
+  if (Status sound = check_range("layer", layer, config.num_layers); !sound) return sound;
+  return check_range("head", head, config.num_heads);
+}
 
 TokenSpan tokens_of(std::span<const std::string> token_texts, WordSpan span) {
   TokenSpan range{-1, 0};

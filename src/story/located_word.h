@@ -31,6 +31,10 @@ Result<LocatedWord> locate_word(const LoadedModel& model, const std::string& tex
                                 const std::optional<std::string>& word,
                                 std::span<const std::string> ambiguous, const std::string& what);
 
+/// Fails on a layer or head that is given and that the model does not have.
+Status check_layer_and_head(const TransformerConfig& config, std::optional<std::int64_t> layer,
+                            std::optional<std::int64_t> head);
+
 /// The tokens that hold the bytes of `span`: first and last.
 struct TokenSpan {
   std::int64_t first = 0;

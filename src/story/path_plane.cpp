@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "story/principal_axes.h"
 
 namespace limelight {
 namespace {
 
 using Vector = std::vector<double>;
-
-constexpr int kPowerIterations = 200;
 
 double length(const Vector& v) { return std::sqrt(dot(v, v)); }
 
@@ -26,29 +25,7 @@ void add_scaled(Vector& to, const Vector& v, double factor) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += factor * v[i];
 }
 
-/// The direction in which the vectors are largest together: the first eigenvector of the sum of
-/// their outer products.
-Vector principal_axis(const std::vector<Vector>& vectors) {
-  const auto largest =
-      std::ranges::max_element(vectors, {}, [](const Vector& v) { return dot(v, v); });
-  Vector axis = unit(*largest);
-  for (int i = 0; i < kPowerIterations; ++i) {
-    Vector next(axis.size());
-    for (const Vector& v : vectors) add_scaled(next, v, dot(v, axis));
-    if (length(next) == 0) break;
-    axis = unit(std::move(next));
-  }
-  if (dot(axis, *largest) < 0) {
-    for (double& x : axis) x = -x;
-  }
-  return axis;
-}
-
 }  // namespace
-
-double dot(const std::vector<double>& a, const std::vector<double>& b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
 
 PathPicture lay_head_to_tail(std::string id, std::string caption, const std::string& start_label,
                              const std::vector<double>& start, const std::vector<PathStep>& steps) {
@@ -61,7 +38,7 @@ PathPicture lay_head_to_tail(std::string id, std::string caption, const std::str
     add_scaled(rest, along, -dot(rest, along));
     rests.push_back(std::move(rest));
   }
-  const Vector across = principal_axis(rests);
+  const Vector across = principal_axes(rests, 1).axes.front();
 
   PathPicture picture = {std::move(id),
                          std::move(caption),

@@ -15,10 +15,6 @@ constexpr int kMostSweeps = 60;
 // Eigenvalues below this part of the sum of all are rounding, and have no direction.
 constexpr double kNothing = 1e-13;
 
-double dot(const Vector& a, const Vector& b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
-
 Square products_of(const std::vector<Vector>& vectors) {
   Square products(vectors.size(), Vector(vectors.size()));
   for (std::size_t i = 0; i < vectors.size(); ++i) {
@@ -104,6 +100,10 @@ Vector direction_of(const std::vector<Vector>& vectors, const Vector& coordinate
 }
 
 }  // namespace
+
+double dot(const Vector& a, const Vector& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
 
 PrincipalAxes principal_axes(const std::vector<Vector>& vectors, std::size_t count) {
   Square values = products_of(vectors);

@@ -5,6 +5,8 @@
 
 namespace limelight {
 
+double dot(const std::vector<double>& a, const std::vector<double>& b);
+
 /// Directions at right angles to each other in which vectors are largest together.
 struct PrincipalAxes {
   std::vector<std::vector<double>> axes;  ///< of length 1, the largest share first

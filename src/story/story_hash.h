@@ -1,10 +1,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "story/story.h"
 
 namespace limelight {
+
+/// 32 hexadecimal digits of XXH3-128 over the model's configuration and parameters and `options`.
+std::string hash_of_run(const Transformer& model, std::string_view options);
 
 /// A name for a story: 32 hexadecimal digits of XXH3-128 over the model's configuration and
 /// parameters, the text, the word, the layer and the head, and

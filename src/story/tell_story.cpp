@@ -20,12 +20,6 @@ namespace {
 
 constexpr int kNearest = 5;
 
-Status check_range(const char* what, std::optional<std::int64_t> index, std::int64_t count) {
-  if (!index || (*index >= 0 && *index < count)) return success();
-  return Failure{fmt::format("{} {} does not exist: this model has {} {}s, numbered 0 to {}", what,
-                             *index, count, what, count - 1)};
-}
-
 std::string reason_of(const StoryRequest& request, const HeadChoice& choice) {
   if (request.layer && request.head) return "";
   return choice.looks_elsewhere ? "chosen because its row is the most selective of those that look "
@@ -140,11 +134,8 @@ Story gather(const LoadedModel& model, const StoryRequest& request, LocatedWord 
 
 Result<Story> tell_story(const LoadedModel& model, const StoryRequest& request,
                          std::span<const std::string> ambiguous) {
-  const TransformerConfig& config = model.transformer.config();
-  if (Status sound = check_range("layer", request.layer, config.num_layers); !sound) {
-    return sound.failure();
-  }
-  if (Status sound = check_range("head", request.head, config.num_heads); !sound) {
+  if (Status sound = check_layer_and_head(model.transformer.config(), request.layer, request.head);
+      !sound) {
     return sound.failure();
   }
   auto word = locate_word(model, request.text, request.word, ambiguous, "the text");

@@ -27,18 +27,14 @@ class HeadScout : public Recorder {
     }
   }
 
-  const HeadChoice& best() const { return *best_; }
+  std::vector<HeadChoice> seen() { return std::move(seen_); }
 
  private:
   void consider(std::int64_t layer, std::int64_t head, float lse) {
     const std::vector<float> row = weights_row(head, lse);
     const auto largest = std::ranges::max_element(row) - row.begin();
-    const HeadChoice found = {layer, head, effective_words(row),
-                              largest != 0 && largest != std::ssize(row) - 1};
-    const bool better = !best_ || (found.looks_elsewhere && !best_->looks_elsewhere) ||
-                        (found.looks_elsewhere == best_->looks_elsewhere &&
-                         found.effective_words < best_->effective_words);
-    if (better) best_ = found;
+    seen_.push_back(
+        {layer, head, effective_words(row), largest != 0 && largest != std::ssize(row) - 1});
   }
 
   std::vector<float> weights_row(std::int64_t head, float lse) const {
@@ -59,7 +55,7 @@ class HeadScout : public Recorder {
   std::int64_t token_;
   std::optional<std::int64_t> layer_, head_;
   Matrix qkv_;
-  std::optional<HeadChoice> best_;
+  std::vector<HeadChoice> seen_;
 };
 
 }  // namespace
@@ -72,13 +68,25 @@ double effective_words(std::span<const float> weights) {
   return std::exp(entropy);
 }
 
-HeadChoice choose_head(const Transformer& model, std::span<const std::int32_t> ids,
-                       std::int64_t token, std::optional<std::int64_t> layer,
-                       std::optional<std::int64_t> head) {
+bool selects_more(const HeadChoice& a, const HeadChoice& b) {
+  if (a.looks_elsewhere != b.looks_elsewhere) return a.looks_elsewhere;
+  return a.effective_words < b.effective_words;
+}
+
+std::vector<HeadChoice> look_at_heads(const Transformer& model, std::span<const std::int32_t> ids,
+                                      std::int64_t token, std::optional<std::int64_t> layer,
+                                      std::optional<std::int64_t> head) {
   HeadScout scout(model, token, layer, head);
   Activations activations(model.config(), 1, std::ssize(ids), /*keep_all_layers=*/false);
   model.forward(ids, activations, &scout);
-  return scout.best();
+  return scout.seen();
+}
+
+HeadChoice choose_head(const Transformer& model, std::span<const std::int32_t> ids,
+                       std::int64_t token, std::optional<std::int64_t> layer,
+                       std::optional<std::int64_t> head) {
+  const std::vector<HeadChoice> heads = look_at_heads(model, ids, token, layer, head);
+  return *std::ranges::min_element(heads, selects_more);
 }
 
 }  // namespace limelight

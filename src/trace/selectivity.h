@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "model/transformer.h"
 
@@ -21,9 +22,18 @@ struct HeadChoice {
   bool looks_elsewhere = false;
 };
 
-/// Runs the model and finds, among the layers and heads asked for, the head whose row for `token`
-/// has the fewest effective words; heads that look at another word come before heads that rest.
-/// Stores nothing of the run but that row. REQUIRES: token, layer and head exist.
+/// Whether `a` is the one to show: heads that look at another word come before heads that rest,
+/// then those with fewer effective words.
+bool selects_more(const HeadChoice& a, const HeadChoice& b);
+
+/// Runs the model and looks at the row for `token` of every head among those asked for, in order of
+/// layers and heads. Stores nothing of the run but those rows. REQUIRES: token, layer and head
+/// exist.
+std::vector<HeadChoice> look_at_heads(const Transformer& model, std::span<const std::int32_t> ids,
+                                      std::int64_t token, std::optional<std::int64_t> layer,
+                                      std::optional<std::int64_t> head);
+
+/// The one of them that selects most; the first of equals.
 HeadChoice choose_head(const Transformer& model, std::span<const std::int32_t> ids,
                        std::int64_t token, std::optional<std::int64_t> layer,
                        std::optional<std::int64_t> head);

@@ -13,10 +13,6 @@ namespace {
 
 using Vector = std::vector<double>;
 
-double dot(const Vector& a, const Vector& b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
-
 /// sum_k coordinates_k * directions_k
 Vector combined(const std::vector<Vector>& directions, const Vector& coordinates) {
   Vector out(directions.front().size());

@@ -7,6 +7,7 @@
 
 #include "story/narrator.h"
 #include "story/path_plane.h"
+#include "story/principal_axes.h"
 #include "story/steps/measures.h"
 #include "story/steps/steps.h"
 #include "story/tiny_story.h"
