@@ -25,6 +25,15 @@ fs::path find_shipped(const fs::path& relative) {
 fs::path built_in_model() { return find_shipped(fs::path("models") / "lantern"); }
 fs::path built_in_senses() { return find_shipped(fs::path("data") / "senses"); }
 
+fs::path model_folder(const std::string& asked) {
+  return asked.empty() ? built_in_model() : fs::path(asked);
+}
+
+std::string name_of_model(const fs::path& folder) {
+  const auto absolute = fs::absolute(folder).lexically_normal();
+  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+}
+
 void add_threads_option(CLI::App& command) {
   command
       .add_option_function<int>(

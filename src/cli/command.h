@@ -37,6 +37,10 @@ void add_train_command(CLI::App& app, int& exit_status);
 /// The folder of the built-in model, lantern: models/lantern in the source tree that the program
 /// was built in, else share/limelight/models/lantern beside the folder of the installed program.
 std::filesystem::path built_in_model();
+/// The folder that was asked for; the built-in model's where it is "".
+std::filesystem::path model_folder(const std::string& asked);
+/// A model's name: its folder's own.
+std::string name_of_model(const std::filesystem::path& folder);
 /// The sense grammar, found in the same way.
 std::filesystem::path built_in_senses();
 

@@ -1,18 +1,15 @@
 // limelight explain: one text, one word, one head, every number, told in twelve steps.
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 #include "base/atomic_file.h"
 #include "base/printable.h"
 #include "cli/command.h"
 #include "cli/pager.h"
+#include "cli/stdout_style.h"
 #include "cli/story_files.h"
 #include "faces/html/story_html.h"
 #include "faces/story_json.h"
@@ -48,32 +45,6 @@ struct ExplainArguments {
   std::shared_ptr<StoryFiles> files = std::make_shared<StoryFiles>();
 };
 
-/// The width of the terminal, of COLUMNS, or 80.
-TerminalStyle style_of_stdout() {
-  TerminalStyle style;
-  winsize size{};
-  const bool on_terminal = isatty(STDOUT_FILENO) != 0;
-  if (on_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    style.width = size.ws_col;
-  } else if (const char* columns = std::getenv("COLUMNS")) {
-    style.width = std::atoi(columns);
-  }
-  style.width = std::clamp(style.width, 40, 200);
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* terminal = std::getenv("TERM");
-  style.color = on_terminal && (no_color == nullptr || *no_color == '\0') &&
-                (terminal == nullptr || std::string_view(terminal) != "dumb");
-  return style;
-}
-
-std::vector<std::string> forms_of(const SenseGrammar& grammar) {
-  std::vector<std::string> forms;
-  for (const SenseWord& word : grammar.words) {
-    forms.insert(forms.end(), word.forms.begin(), word.forms.end());
-  }
-  return forms;
-}
-
 std::string read_standard_input() {
   std::string text;
   char buffer[1 << 14];
@@ -99,11 +70,6 @@ StoryDetail detail_for(const ExplainArguments& arguments, const LoadedModel& mod
              : StoryDetail::row;
 }
 
-std::string name_of_model(const std::filesystem::path& folder) {
-  const auto absolute = std::filesystem::absolute(folder).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
-}
-
 /// The step that is asked for is one that will be told.
 void check_step(const ExplainArguments& arguments) {
   const int steps = arguments.request.bug ? kStepCount + 1 : kStepCount;
@@ -123,13 +89,12 @@ int explain_text(ExplainArguments arguments) {
   StoryRequest& request = arguments.request;
   check_step(arguments);
   if (request.text == "-") request.text = read_standard_input();
-  const std::filesystem::path folder =
-      arguments.model.empty() ? built_in_model() : std::filesystem::path(arguments.model);
+  const std::filesystem::path folder = model_folder(arguments.model);
   const LoadedModel model = value_or_mistake(load_model_folder(folder));
   // The grammar knows which words are ambiguous and what they mean; without it the last content
   // word is chosen.
   const auto grammar = load_sense_grammar(built_in_senses());
-  const auto words = grammar ? forms_of(*grammar) : std::vector<std::string>();
+  const auto words = grammar ? grammar->all_forms() : std::vector<std::string>();
   if (grammar) {
     request.companions = [&](const std::string& word) { return sense_companions(*grammar, word); };
   }

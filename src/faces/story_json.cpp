@@ -1,35 +1,13 @@
 #include "faces/story_json.h"
 
 #include <bit>
-#include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 
-#include "base/utf8.h"
+#include "faces/json_parts.h"
 #include "faces/page_tensors.h"
 
 namespace limelight {
 namespace {
-
-// Numbers are kept as float, so that tensors are written with the fewest digits that read back the
-// same. Measures in double keep 7 digits so, which is more than a person reads.
-using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool,
-                                  std::int64_t, std::uint64_t, float>;
-
-/// JSON knows no infinity and no NaN: both are null.
-Json number_json(double value) {
-  return std::isfinite(value) ? Json(static_cast<float>(value)) : Json(nullptr);
-}
-
-Json rows_json(MatrixView matrix) {
-  Json rows = Json::array();
-  for (std::int64_t row = 0; row < matrix.rows; ++row) {
-    Json numbers = Json::array();
-    for (const float value : matrix.row(row)) numbers.push_back(number_json(value));
-    rows.push_back(std::move(numbers));
-  }
-  return rows;
-}
 
 std::string base64_of(MatrixView matrix) {
   static_assert(std::endian::native == std::endian::little);
@@ -55,49 +33,23 @@ std::string base64_of(MatrixView matrix) {
   return text;
 }
 
-Json text_json(Json target, const std::string& text) {
-  target["text"] = text;
-  if (find_invalid_utf8(text)) {
-    Json bytes = Json::array();
-    for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
-    target["bytes"] = bytes;
-  }
-  return target;
-}
-
-Json model_json(const Story& story) {
-  return {{"name", story.model_name},
-          {"layers", story.config.num_layers},
-          {"heads", story.config.num_heads},
-          {"width", story.config.width},
-          {"head_dim", story.config.head_dim()},
-          {"context_length", story.config.context_length}};
-}
-
-Json tokens_json(const Story& story) {
-  Json tokens = Json::array();
-  for (std::size_t t = 0; t < story.ids.size(); ++t) {
-    tokens.push_back(text_json({{"id", story.ids[t]}}, story.token_texts[t]));
-  }
-  return tokens;
-}
-
-Json word_json(const Story& story) {
-  Json word = {{"text", story.word}, {"first_token", story.first_token}, {"token", story.token}};
+FaceJson word_json(const Story& story) {
+  FaceJson word = {
+      {"text", story.word}, {"first_token", story.first_token}, {"token", story.token}};
   if (!story.word_reason.empty()) word["chosen_because"] = story.word_reason;
   return word;
 }
 
-Json recipe_json(const Recipe& recipe) {
+FaceJson recipe_json(const Recipe& recipe) {
   return {{"operation", name_of(recipe.operation)},
           {"operands", recipe.operands},
           {"factor", number_json(recipe.factor)}};
 }
 
-Json tensor_json(const Story& story, const TraceTensor& tensor, TensorEncoding encoding) {
-  Json json = {{"axes", tensor.axes},
-               {"shape", {tensor.values.rows, tensor.values.columns}},
-               {"recipe", recipe_json(tensor.recipe)}};
+FaceJson tensor_json(const Story& story, const TraceTensor& tensor, TensorEncoding encoding) {
+  FaceJson json = {{"axes", tensor.axes},
+                   {"shape", {tensor.values.rows, tensor.values.columns}},
+                   {"recipe", recipe_json(tensor.recipe)}};
   if (!tensor.rows.empty()) json["rows"] = tensor.rows;
   if (const TensorProof* proof = story.proof.find(tensor.name)) {
     json["proof"] = {{"largest_difference", number_json(proof->largest_difference)},
@@ -133,41 +85,40 @@ TraceTensor only_row_of(TraceTensor tensor, std::int64_t token) {
   return tensor;
 }
 
-Json tensors_json(const Story& story, TensorEncoding encoding) {
+FaceJson tensors_json(const Story& story, TensorEncoding encoding) {
   const auto to_write = tensors_to_write(story, encoding);
-  Json tensors = Json::object();
+  FaceJson tensors = FaceJson::object();
   for (const TraceTensor& tensor : story.trace.tensors()) {
     const auto found = to_write.find(tensor.name);
     if (found == to_write.end()) continue;
-    tensors[tensor.name] =
-        found->second == PageRows::all
-            ? tensor_json(story, tensor, encoding)
-            : tensor_json(story, only_row_of(tensor, story.token), encoding);
+    tensors[tensor.name] = found->second == PageRows::all
+                               ? tensor_json(story, tensor, encoding)
+                               : tensor_json(story, only_row_of(tensor, story.token), encoding);
   }
   return tensors;
 }
 
-Json block_json(const Prose& prose) { return {{"kind", "prose"}, {"text", prose.text}}; }
+FaceJson block_json(const Prose& prose) { return {{"kind", "prose"}, {"text", prose.text}}; }
 
-Json block_json(const Formula& formula) {
+FaceJson block_json(const Formula& formula) {
   return {{"kind", "formula"}, {"symbols", formula.symbols}, {"numbers", formula.numbers}};
 }
 
-Json block_json(const TensorTable& table) {
+FaceJson block_json(const TensorTable& table) {
   static constexpr const char* kCells[] = {"numbers", "scores", "weights"};
   return {{"kind", "tensor"},
           {"id", table.id},
           {"caption", table.caption},
           {"tensor", table.tensor},
           {"cells", kCells[static_cast<std::size_t>(table.cells)]},
-          {"token", table.token ? Json(*table.token) : Json(nullptr)},
+          {"token", table.token ? FaceJson(*table.token) : FaceJson(nullptr)},
           {"whole", table.whole}};
 }
 
-Json block_json(const FactTable& table) {
-  Json rows = Json::array();
+FaceJson block_json(const FactTable& table) {
+  FaceJson rows = FaceJson::array();
   for (const FactTable::Row& row : table.rows) {
-    Json values = Json::array();
+    FaceJson values = FaceJson::array();
     for (const double value : row.values) values.push_back(number_json(value));
     rows.push_back({{"label", row.label}, {"values", values}});
   }
@@ -178,8 +129,8 @@ Json block_json(const FactTable& table) {
           {"rows", rows}};
 }
 
-Json block_json(const PathPicture& path) {
-  Json points = Json::array();
+FaceJson block_json(const PathPicture& path) {
+  FaceJson points = FaceJson::array();
   for (const PathPicture::Point& point : path.points) {
     points.push_back(
         {{"label", point.label}, {"x", number_json(point.x)}, {"y", number_json(point.y)}});
@@ -189,8 +140,8 @@ Json block_json(const PathPicture& path) {
           {"points", points}};
 }
 
-Json step_json(const Step& step) {
-  Json blocks = Json::array();
+FaceJson step_json(const Step& step) {
+  FaceJson blocks = FaceJson::array();
   for (const StoryBlock& block : step.blocks) {
     blocks.push_back(std::visit([](const auto& each) { return block_json(each); }, block));
   }
@@ -199,16 +150,16 @@ Json step_json(const Step& step) {
 }
 
 /// For a page, a step that an earlier telling has word for word is only named.
-Json tellings_json(const Story& story, TensorEncoding encoding) {
-  const auto repeats = [&](const Json& step, std::size_t index) {
+FaceJson tellings_json(const Story& story, TensorEncoding encoding) {
+  const auto repeats = [&](const FaceJson& step, std::size_t index) {
     return encoding == TensorEncoding::base64 && index < story.told().steps.size() &&
            step == step_json(story.told().steps[index]);
   };
-  Json tellings = Json::array();
+  FaceJson tellings = FaceJson::array();
   for (const Telling& telling : story.tellings) {
-    Json steps = Json::array();
+    FaceJson steps = FaceJson::array();
     for (std::size_t i = 0; i < telling.steps.size(); ++i) {
-      Json step = step_json(telling.steps[i]);
+      FaceJson step = step_json(telling.steps[i]);
       if (&telling != &story.told() && repeats(step, i)) {
         step = {{"number", telling.steps[i].number}, {"as_in_first", true}};
       }
@@ -223,13 +174,13 @@ Json tellings_json(const Story& story, TensorEncoding encoding) {
   return tellings;
 }
 
-Json bug_json(const KnownBug& bug) {
+FaceJson bug_json(const KnownBug& bug) {
   return {{"name", bug.name},   {"title", bug.title}, {"text", bug.text},
           {"wrong", bug.wrong}, {"right", bug.right}, {"recognise", bug.recognise}};
 }
 
-Json guesses_json(const Story& story) {
-  Json guesses = Json::array();
+FaceJson guesses_json(const Story& story) {
+  FaceJson guesses = FaceJson::array();
   for (const Guess& guess : story.guesses) {
     guesses.push_back(
         text_json({{"id", guess.id}, {"probability", number_json(guess.probability)}}, guess.text));
@@ -237,8 +188,8 @@ Json guesses_json(const Story& story) {
   return guesses;
 }
 
-Json proof_json(const Proof& proof) {
-  Json invariants = Json::array();
+FaceJson proof_json(const Proof& proof) {
+  FaceJson invariants = FaceJson::array();
   for (const InvariantProof& invariant : proof.invariants) {
     invariants.push_back({{"invariant", invariant.invariant},
                           {"holds", invariant.holds},
@@ -251,7 +202,7 @@ Json proof_json(const Proof& proof) {
           {"invariants", invariants}};
 }
 
-Json cost_json(const Cost& cost) {
+FaceJson cost_json(const Cost& cost) {
   return {{"seconds", number_json(cost.seconds)},
           {"operations", number_json(cost.operations)},
           {"bytes", number_json(cost.bytes)},
@@ -264,12 +215,12 @@ Json cost_json(const Cost& cost) {
 
 std::string story_to_json(const Story& story, TensorEncoding encoding) {
   const Telling& told = story.told();
-  Json json;
+  FaceJson json;
   json["format"] = "limelight-story-1";
   json["hash"] = story.hash;
   json["text"] = story.text;
-  json["model"] = model_json(story);
-  json["tokens"] = tokens_json(story);
+  json["model"] = model_json(story.model_name, story.config);
+  json["tokens"] = tokens_json(story.ids, story.token_texts);
   json["word"] = word_json(story);
   json["layer"] = told.layer;
   json["head"] = told.head;
@@ -286,7 +237,7 @@ std::string story_to_json(const Story& story, TensorEncoding encoding) {
   json["next"] = guesses_json(story);
   json["proof"] = proof_json(story.proof);
   json["cost"] = cost_json(story.cost);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return one_line(json);
 }
 
 }  // namespace limelight

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "base/utf8.h"
+#include "faces/terminal/fact_table.h"
 #include "faces/terminal/heat_matrix.h"
 #include "story/narrator.h"
 
@@ -18,16 +18,6 @@ constexpr int kMostLabel = 24;
 constexpr std::int64_t kMostListed = 24;   // tokens of a row
 constexpr std::int64_t kMostNumbers = 64;  // of a vector that is shown whole
 constexpr int kMostFactLabel = 44;
-
-/// Numbers of a table: four digits after the point where they fit nine columns.
-std::string cell_text(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  const double size = std::fabs(value);
-  if (value == std::floor(value) && size < 1e6) return fmt::format("{:.0f}", value);
-  if (size >= 1e5 || size < 5e-5) return fmt::format("{:.1e}", value);
-  return fmt::format("{:.{}f}", value, size >= 1000 ? 1 : size >= 100 ? 2 : 4);
-}
 
 /// A story on its way to lines.
 class StoryWriter {
@@ -218,66 +208,7 @@ class StoryWriter {
     if (table.rows.empty()) return;
     caption(table.caption);
     if (table.id == "tokens") return tokens(table);
-    const auto columns = static_cast<int>(table.columns.size());
-    int label = 4;
-    for (const FactTable::Row& row : table.rows) label = std::max(label, display_width(row.label));
-    int column = kNumberColumn;
-    for (const std::string& name : table.columns) {
-      column = std::max(column, widest_word(name) + 1);
-    }
-    label = std::min({label, kMostFactLabel, std::max(16, style_.width - 2 - columns * column)});
-    const int fit = std::max(1, (style_.width - 2 - label) / column);
-    for (int first = 0; first < columns; first += fit) {
-      facts(table, label, column, first, std::min(columns, first + fit));
-    }
-  }
-
-  static int widest_word(const std::string& text) {
-    int widest = 0;
-    for (const std::string& word : lines_of(wrapped(text, 1))) {
-      widest = std::max(widest, display_width(word));
-    }
-    return widest;
-  }
-
-  static std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream stream(text);
-    for (std::string each; std::getline(stream, each);) lines.push_back(each);
-    return lines;
-  }
-
-  /// The columns' names over several lines, each ending at its column's right edge.
-  void column_names(const FactTable& table, int label, int column, int first, int last) {
-    std::vector<std::vector<std::string>> names;
-    std::size_t height = 0;
-    for (int c = first; c < last; ++c) {
-      names.push_back(lines_of(wrapped(table.columns[static_cast<std::size_t>(c)], column - 1)));
-      height = std::max(height, names.back().size());
-    }
-    for (std::size_t row = 0; row < height; ++row) {
-      std::string text(static_cast<std::size_t>(label) + 2, ' ');
-      for (const auto& name : names) {
-        const std::size_t blank = height - name.size();
-        text += pad_left(row < blank ? "" : name[row - blank], column);
-      }
-      line(style_.dim(text));
-    }
-  }
-
-  void facts(const FactTable& table, int label, int column, int first, int last) {
-    column_names(table, label, column, first, last);
-    for (const FactTable::Row& row : table.rows) {
-      std::vector<std::string> labels = lines_of(wrapped(printable_cell(row.label), label, 2));
-      const std::string last_label = labels.empty() ? "" : labels.back();
-      for (std::size_t i = 0; i + 1 < labels.size(); ++i)
-        line("  " + printable_cell(labels[i], label));
-      std::string text = "  " + pad_right(printable_cell(last_label, label), label);
-      for (int c = first; c < last && c < std::ssize(row.values); ++c) {
-        text += pad_left(cell_text(row.values[static_cast<std::size_t>(c)]), column);
-      }
-      line(text);
-    }
+    out_ += fact_table(table, style_);
   }
 
   void tokens(const FactTable& table) {

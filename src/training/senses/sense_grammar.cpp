@@ -269,6 +269,14 @@ const SenseWord* SenseGrammar::find(std::string_view form) const {
   return nullptr;
 }
 
+std::vector<std::string> SenseGrammar::all_forms() const {
+  std::vector<std::string> forms;
+  for (const SenseWord& word : words) {
+    forms.insert(forms.end(), word.forms.begin(), word.forms.end());
+  }
+  return forms;
+}
+
 Result<SenseGrammar> parse_sense_grammar(std::span<const SenseSource> sources) {
   std::vector<Block> blocks;
   for (const SenseSource& source : sources) {

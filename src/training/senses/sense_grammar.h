@@ -47,6 +47,8 @@ struct SenseGrammar {
 
   /// The ambiguous word that has `form` (in any letter case) among its forms; null when none has.
   const SenseWord* find(std::string_view form) const;
+  /// Every form of every ambiguous word.
+  std::vector<std::string> all_forms() const;
 };
 
 /// The text of one grammar file and the name by which messages call it.
