@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   app.get_formatter()->column_width(36);
   int exit_status = cli::kSuccess;
   cli::add_explain_command(app, exit_status);
+  cli::add_compare_command(app, exit_status);
   cli::add_attention_command(app, exit_status);
   cli::add_senses_command(app, exit_status);
   cli::add_train_command(app, exit_status);

@@ -8,5 +8,7 @@ namespace limelight {
 extern const std::string_view kPageTemplate;
 extern const std::string_view kStoryStyle;
 extern const std::string_view kStoryScript;
+extern const std::string_view kComparisonStyle;
+extern const std::string_view kComparisonScript;
 
 }  // namespace limelight

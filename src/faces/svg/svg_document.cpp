@@ -81,11 +81,23 @@ void SvgDocument::outline(double x, double y, double width, double height) {
       length(x), length(y), length(width), length(height));
 }
 
-void SvgDocument::path(std::string_view commands, double stroke_width, std::string_view stroke) {
+void SvgDocument::dot(double x, double y, double radius, std::string_view fill,
+                      std::string_view hint) {
   fmt::format_to(std::back_inserter(body_),
-                 R"(<path d="{}" fill="none" stroke="{}" stroke-width="{}"/>)"
+                 R"(<circle cx="{}" cy="{}" r="{}" fill="{}" stroke="#fff" stroke-width="0.75">)",
+                 length(x), length(y), length(radius), fill);
+  if (!hint.empty()) {
+    fmt::format_to(std::back_inserter(body_), "<title>{}</title>", escape_xml(hint));
+  }
+  body_ += "</circle>\n";
+}
+
+void SvgDocument::path(std::string_view commands, double stroke_width, std::string_view stroke,
+                       std::string_view attributes) {
+  fmt::format_to(std::back_inserter(body_),
+                 R"(<path d="{}" fill="none" stroke="{}" stroke-width="{}"{}{}/>)"
                  "\n",
-                 commands, stroke, length(stroke_width));
+                 commands, stroke, length(stroke_width), attributes.empty() ? "" : " ", attributes);
 }
 
 void SvgDocument::text(double x, double y, TextAnchor anchor, std::string_view content,

@@ -32,7 +32,11 @@ class SvgDocument {
   void rectangle(double x, double y, double width, double height, std::string_view fill,
                  std::string_view hint = "");
   void outline(double x, double y, double width, double height);
-  void path(std::string_view commands, double stroke_width, std::string_view stroke);
+  /// A filled circle with a thin white rim; what `hint` says is shown while the pointer rests on
+  /// it.
+  void dot(double x, double y, double radius, std::string_view fill, std::string_view hint = "");
+  void path(std::string_view commands, double stroke_width, std::string_view stroke,
+            std::string_view attributes = "");
   void text(double x, double y, TextAnchor anchor, std::string_view content,
             std::string_view attributes = "");
 
