@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/atomic_file.h"
 #include "cli/command.h"
 #include "cli/pager.h"
 #include "cli/story_files.h"
+#include "faces/html/story_html.h"
 #include "faces/story_json.h"
 #include "faces/terminal/story_text.h"
 #include "model/model_files.h"
@@ -25,6 +27,8 @@ namespace {
 
 /// Longer texts are told by the word's row alone, unless all of it is asked for.
 constexpr std::int64_t kMostTokensWhole = 64;
+/// A page of a longer text holds one head's telling, not every head's.
+constexpr std::int64_t kMostTokensModel = 24;
 
 struct ExplainArguments {
   StoryRequest request;
@@ -37,6 +41,7 @@ struct ExplainArguments {
   std::string model;
   std::string format = "text";
   std::string trace;
+  std::string html;
   std::shared_ptr<StoryFiles> files = std::make_shared<StoryFiles>();
 };
 
@@ -78,9 +83,13 @@ std::string read_standard_input() {
 }
 
 StoryDetail detail_for(const ExplainArguments& arguments, const LoadedModel& model) {
-  if (arguments.format != "text" || arguments.all || arguments.files->any()) {
-    return StoryDetail::head;
+  if (!arguments.html.empty()) {
+    return std::ssize(model.tokenizer.encode(arguments.request.text)) <= kMostTokensModel
+               ? StoryDetail::model
+               : StoryDetail::head;
   }
+  if (arguments.format != "text" || arguments.all || arguments.files->any())
+    return StoryDetail::head;
   if (arguments.text.brief) return StoryDetail::row;
   return std::ssize(model.tokenizer.encode(arguments.request.text)) <= kMostTokensWhole
              ? StoryDetail::head
@@ -113,6 +122,10 @@ int explain_text(ExplainArguments arguments) {
         save_trace(arguments.trace, story.trace, {{"text", story.text}, {"hash", story.hash}}));
   }
   write_story_files(*arguments.files, story);
+  if (!arguments.html.empty()) {
+    value_or_mistake(write_file_atomically(arguments.html, story_to_html(story)));
+    return story.proof.holds() ? kSuccess : kDisproved;
+  }
   print_paged(arguments.format == "json" ? story_to_json(story, TensorEncoding::arrays)
                                          : story_to_text(story, arguments.text, style_of_stdout()),
               arguments.format == "text" && !arguments.all);
@@ -155,6 +168,10 @@ void add_how(CLI::App& command, const std::shared_ptr<ExplainArguments>& argumen
   command
       .add_option("--trace", arguments->trace,
                   "Also keep every tensor of the run, as safetensors with named axes")
+      ->type_name("FILE");
+  command
+      .add_option("--html", arguments->html,
+                  "Instead of printing: a page that opens from disk, in which every number opens")
       ->type_name("FILE");
   add_story_file_options(command, arguments->files);
 }

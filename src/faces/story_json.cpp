@@ -2,10 +2,11 @@
 
 #include <bit>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/utf8.h"
+#include "faces/page_tensors.h"
 
 namespace limelight {
 namespace {
@@ -103,6 +104,9 @@ Json tensor_json(const Story& story, const TraceTensor& tensor, TensorEncoding e
                      {"relative", number_json(proof->relative())},
                      {"row", proof->row},
                      {"column", proof->column}};
+    if (tensor.axes[0] == "token") {
+      json["proof"]["token"] = story.trace.at(tensor.name).token_of(proof->row);
+    }
   }
   if (encoding == TensorEncoding::base64) {
     json["data"] = base64_of(tensor.values);
@@ -112,46 +116,33 @@ Json tensor_json(const Story& story, const TraceTensor& tensor, TensorEncoding e
   return json;
 }
 
-/// The tensors that a telling shows, and what their cells are made of.
-void collect_told(const Story& story, const Telling& telling, std::set<std::string>& names) {
-  for (const Step& step : telling.steps) {
-    for (const StoryBlock& block : step.blocks) {
-      const auto* table = std::get_if<TensorTable>(&block);
-      if (table == nullptr) continue;
-      names.insert(table->tensor);
-      for (const std::string& operand : story.trace.at(table->tensor).recipe.operands) {
-        names.insert(operand);
-      }
-    }
+/// As data, everything but the parameters; for a page, what it shows.
+std::map<std::string, PageRows> tensors_to_write(const Story& story, TensorEncoding encoding) {
+  if (encoding == TensorEncoding::base64) return page_tensors(story);
+  std::map<std::string, PageRows> all;
+  for (const TraceTensor& tensor : story.trace.tensors()) {
+    if (tensor.storage != nullptr) all[tensor.name] = PageRows::all;
   }
+  return all;
 }
 
-/// A parameter, or the large table behind the logits.
-bool is_parameter(const TraceTensor& tensor) { return tensor.storage == nullptr; }
-
-/// As data, everything; for the page, what is told, and of parameters those told first alone.
-std::set<std::string> names_to_write(const Story& story, TensorEncoding encoding) {
-  std::set<std::string> names;
-  if (encoding == TensorEncoding::base64) {
-    for (const Telling& telling : story.tellings) collect_told(story, telling, names);
-    std::set<std::string> first;
-    collect_told(story, story.told(), first);
-    std::erase_if(names, [&](const std::string& name) {
-      return is_parameter(story.trace.at(name)) && !first.contains(name);
-    });
-    return names;
-  }
-  for (const TraceTensor& tensor : story.trace.tensors()) {
-    if (!is_parameter(tensor)) names.insert(tensor.name);
-  }
-  return names;
+/// The tensor with the row of one token alone.
+TraceTensor only_row_of(TraceTensor tensor, std::int64_t token) {
+  tensor.values = {tensor.values.row(tensor.row_of(token)).data(), 1, tensor.values.columns};
+  tensor.rows = {token};
+  return tensor;
 }
 
 Json tensors_json(const Story& story, TensorEncoding encoding) {
-  const std::set<std::string> names = names_to_write(story, encoding);
+  const auto to_write = tensors_to_write(story, encoding);
   Json tensors = Json::object();
   for (const TraceTensor& tensor : story.trace.tensors()) {
-    if (names.contains(tensor.name)) tensors[tensor.name] = tensor_json(story, tensor, encoding);
+    const auto found = to_write.find(tensor.name);
+    if (found == to_write.end()) continue;
+    tensors[tensor.name] =
+        found->second == PageRows::all
+            ? tensor_json(story, tensor, encoding)
+            : tensor_json(story, only_row_of(tensor, story.token), encoding);
   }
   return tensors;
 }
@@ -207,11 +198,22 @@ Json step_json(const Step& step) {
           {"question", step.question}, {"blocks", blocks}, {"falls_short", step.falls_short}};
 }
 
-Json tellings_json(const Story& story) {
+/// For a page, a step that an earlier telling has word for word is only named.
+Json tellings_json(const Story& story, TensorEncoding encoding) {
+  const auto repeats = [&](const Json& step, std::size_t index) {
+    return encoding == TensorEncoding::base64 && index < story.told().steps.size() &&
+           step == step_json(story.told().steps[index]);
+  };
   Json tellings = Json::array();
   for (const Telling& telling : story.tellings) {
     Json steps = Json::array();
-    for (const Step& step : telling.steps) steps.push_back(step_json(step));
+    for (std::size_t i = 0; i < telling.steps.size(); ++i) {
+      Json step = step_json(telling.steps[i]);
+      if (&telling != &story.told() && repeats(step, i)) {
+        step = {{"number", telling.steps[i].number}, {"as_in_first", true}};
+      }
+      steps.push_back(std::move(step));
+    }
     tellings.push_back({{"layer", telling.layer},
                         {"head", telling.head},
                         {"chosen_because", telling.reason},
@@ -274,7 +276,7 @@ std::string story_to_json(const Story& story, TensorEncoding encoding) {
     }
   }
   json["tensors"] = tensors_json(story, encoding);
-  json["tellings"] = tellings_json(story);
+  json["tellings"] = tellings_json(story, encoding);
   json["next"] = guesses_json(story);
   json["proof"] = proof_json(story.proof);
   json["cost"] = cost_json(story.cost);

@@ -18,14 +18,12 @@ enum class TensorEncoding : std::uint8_t { arrays, base64 };
 ///   tokens    [{id, text, bytes where the text is not UTF-8}]
 ///   word      {text, first_token, token, chosen_because}
 ///   layer, head, effective_words, head_chosen_because     of the first telling
-///   query, key, value, scores, weights, context           of that head, a row a token (arrays
-///   only) tensors   {NAME: {axes, shape, rows where not all tokens, recipe {operation, operands,
-///   factor},
-///              proof {largest_difference, relative, row, column} where proven,
-///              values (nested arrays) or data (base64)}}
+///   query, key, value, scores, weights, context           of that head, a row a token; arrays only
+///   tensors   {NAME: {axes, shape, rows where not all tokens, values (arrays) or data (base64),
+///              recipe {operation, operands, factor},
+///              proof {largest_difference, relative, row, column, token of that row} where proven}}
 ///   tellings  [{layer, head, chosen_because, effective_words, steps: [{number, id, title,
-///   question,
-///              blocks, falls_short}]}]
+///              question, blocks, falls_short}]}]
 ///     blocks  {kind: "prose", text}
 ///             {kind: "formula", symbols, numbers}
 ///             {kind: "tensor", id, caption, tensor, cells: "numbers" | "scores" | "weights",
@@ -38,8 +36,9 @@ enum class TensorEncoding : std::uint8_t { arrays, base64 };
 ///   cost      {seconds, operations, bytes, attention_seconds, attention_operations,
 ///              operations_ceiling}
 ///
-/// Parameters of heads that are not told first are left out of base64 stories: a page has room for
-/// one head's matrices; then a recipe names an operand that `tensors` does not hold.
+/// Base64 stories hold what a page shows (page_tensors): a recipe may name an operand that `tensors`
+/// does not hold. A step of a later telling that is the first telling's word for word is
+/// {number, as_in_first: true} there.
 std::string story_to_json(const Story& story, TensorEncoding encoding);
 
 }  // namespace limelight

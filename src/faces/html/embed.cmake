@@ -1,0 +1,33 @@
+# cmake -DCONSTANT=kName -DFILES=a|b|... -DOUTPUT=c.cpp -P embed.cmake
+# Joins the files and writes them as a string. Modules become one script: within it every name is
+# already known, so their imports and the word export go.
+string(REPLACE "|" ";" files "${FILES}")
+set(text "")
+foreach(file IN LISTS files)
+  file(READ "${file}" content)
+  if(file MATCHES "\\.js$")
+    string(REGEX REPLACE "\nimport [^\n]*" "" content "\n${content}")
+    string(REGEX REPLACE "\nexport " "\n" content "${content}")
+  endif()
+  string(APPEND text "${content}")
+endforeach()
+
+# Compilers promise to take string literals of 65,536 characters; pieces in a row are one literal to
+# the reader and several to them.
+set(pieces "")
+string(LENGTH "${text}" length)
+set(at 0)
+while(at LESS length)
+  string(SUBSTRING "${text}" ${at} 8000 piece)
+  string(APPEND pieces "    R\"~~~~(${piece})~~~~\"\n")
+  math(EXPR at "${at} + 8000")
+endwhile()
+file(WRITE "${OUTPUT}" "#include \"faces/html/page_assets.h\"
+
+namespace limelight {
+
+const std::string_view ${CONSTANT} =
+${pieces}    \"\";
+
+}  // namespace limelight
+")
