@@ -15,12 +15,10 @@
 #include "faces/html/story_html.h"
 #include "faces/story_json.h"
 #include "faces/terminal/story_text.h"
-#include "model/model_files.h"
-#include "story/companions.h"
 #include "story/steps/steps.h"
 #include "story/story.h"
+#include "story/story_teller.h"
 #include "trace/trace_file.h"
-#include "training/senses/sense_grammar.h"
 
 namespace limelight::cli {
 namespace {
@@ -63,14 +61,6 @@ TerminalStyle style_of_stdout() {
   return style;
 }
 
-std::vector<std::string> forms_of(const SenseGrammar& grammar) {
-  std::vector<std::string> forms;
-  for (const SenseWord& word : grammar.words) {
-    forms.insert(forms.end(), word.forms.begin(), word.forms.end());
-  }
-  return forms;
-}
-
 std::string read_standard_input() {
   std::string text;
   char buffer[1 << 14];
@@ -88,17 +78,13 @@ StoryDetail detail_for(const ExplainArguments& arguments, const LoadedModel& mod
                ? StoryDetail::model
                : StoryDetail::head;
   }
-  if (arguments.format != "text" || arguments.all || arguments.files->any())
+  if (arguments.format != "text" || arguments.all || arguments.files->any()) {
     return StoryDetail::head;
+  }
   if (arguments.text.brief) return StoryDetail::row;
   return std::ssize(model.tokenizer.encode(arguments.request.text)) <= kMostTokensWhole
              ? StoryDetail::head
              : StoryDetail::row;
-}
-
-std::string name_of_model(const std::filesystem::path& folder) {
-  const auto absolute = std::filesystem::absolute(folder).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
 }
 
 int explain_text(ExplainArguments arguments) {
@@ -106,17 +92,9 @@ int explain_text(ExplainArguments arguments) {
   if (request.text == "-") request.text = read_standard_input();
   const std::filesystem::path folder =
       arguments.model.empty() ? built_in_model() : std::filesystem::path(arguments.model);
-  const LoadedModel model = value_or_mistake(load_model_folder(folder));
-  // The grammar knows which words are ambiguous and what they mean; without it the last content
-  // word is chosen.
-  const auto grammar = load_sense_grammar(built_in_senses());
-  const auto words = grammar ? forms_of(*grammar) : std::vector<std::string>();
-  if (grammar) {
-    request.companions = [&](const std::string& word) { return sense_companions(*grammar, word); };
-  }
-  request.detail = detail_for(arguments, model);
-  Story story = value_or_mistake(tell_story(model, request, words));
-  story.model_name = name_of_model(folder);
+  const StoryTeller teller = value_or_mistake(StoryTeller::open(folder, built_in_senses()));
+  request.detail = detail_for(arguments, teller.model());
+  const Story story = value_or_mistake(teller.tell(request));
   if (!arguments.trace.empty()) {
     value_or_mistake(
         save_trace(arguments.trace, story.trace, {{"text", story.text}, {"hash", story.hash}}));
