@@ -1,138 +1,169 @@
-// Fused attention as a share of the multiply-add rate measured beside it. Counted are the products
-// that the mathematics needs on what is visible: two for the forward, five for the backward (scores
-// are computed again).
+// Fused attention as a share of the multiply-add rate measured beside it, and beside its peers.
+// Counted are the products that the mathematics needs on what is visible: two for the forward, five
+// for the backward (scores are computed again).
 //
-//   attention_benchmark [LENGTH]       default 2048
+//   attention_benchmark [--onnxruntime COMMAND]
+//
+// COMMAND HEADS LENGTH HEAD_DIM full|causal THREADS REPETITIONS prints the seconds that
+// onnxruntime's Attention and MultiHeadAttention take: benchmarks/peers/onnxruntime.
 
 #include <fmt/format.h>
-#include <limelight/attention.h>
 #include <omp.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
-#include <random>
-#include <vector>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <thread>
 
+#include "benchmarks/attention_problem.h"
 #include "benchmarks/ceilings.h"
 #include "benchmarks/measure.h"
-#include "layers/gemm.h"
-#include "layers/softmax.h"
 
 namespace {
 
 using namespace limelight;
+using bench::AttentionExtents;
+using bench::AttentionProblem;
 
-constexpr std::int64_t kHeads = 8;
+std::string name_of(const AttentionExtents& extents) {
+  return fmt::format("{:>7} {:>5} {:>7}", extents.length, extents.head_dim,
+                     extents.causal ? "causal" : "full");
+}
 
-struct Shape {
-  std::int64_t length;
-  std::int64_t head_dim;
-  bool causal;
+int repetitions_of(const AttentionExtents& extents) { return extents.length > 4096 ? 2 : 7; }
 
-  double visible_pairs() const {
-    const auto n = static_cast<double>(length);
-    return causal ? n * (n + 1) / 2 : n * n;
-  }
-  double flops(int products) const {
-    return 2.0 * products * static_cast<double>(kHeads * head_dim) * visible_pairs();
-  }
+struct PeerSeconds {
+  std::optional<double> attention, multi_head;
 };
 
-/// Memory of one call, filled with normal numbers.
-class Problem {
- public:
-  explicit Problem(const Shape& shape) : shape_(shape) {
-    if (shape.causal) options_.causal = CausalAlignment::top_left;
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    for (auto* tensor : {&query_, &key_, &value_, &grad_out_}) {
-      tensor->resize(static_cast<std::size_t>(kHeads * shape.length * shape.head_dim));
-      for (float& x : *tensor) x = normal(random);
-    }
-    for (auto* tensor : {&out_, &grad_query_, &grad_key_, &grad_value_})
-      tensor->resize(query_.size());
-    lse_.resize(static_cast<std::size_t>(kHeads * shape.length));
+/// What onnxruntime needs for the same, on all threads.
+PeerSeconds onnxruntime_seconds(const std::string& command, const AttentionExtents& extents) {
+  const std::string line = fmt::format(
+      "{} {} {} {} {} {} {}", command, bench::kHeads, extents.length, extents.head_dim,
+      extents.causal ? "causal" : "full", bench::all_threads(), repetitions_of(extents));
+  char attention[32] = "-";
+  char multi_head[32] = "-";
+  if (std::FILE* output = ::popen(line.c_str(), "r")) {
+    if (std::fscanf(output, "%31s %31s", attention, multi_head) != 2) attention[0] = '-';
+    ::pclose(output);
   }
-
-  void forward() {
-    attention(read(query_), read(key_), read(value_), write(out_), options_, lse());
-  }
-  void backward() {
-    attention_backward(read(query_), read(key_), read(value_), read(out_), lse(), read(grad_out_),
-                       write(grad_query_), write(grad_key_), write(grad_value_), options_);
-  }
-
-  /// The whole matrix of scores of one head after the other. Knows no mask.
-  void unfused() {
-    const std::int64_t n = shape_.length;
-    const std::int64_t d = shape_.head_dim;
-    scores_.resize(static_cast<std::size_t>(n * n));
-    for (std::int64_t h = 0; h < kHeads; ++h) {
-      gemm(n, n, d, {query_.data() + h * n * d, d}, {key_.data() + h * n * d, d, true}, false,
-           scores_.data(), n);
-      softmax_forward(n, n, scores_.data(), scores_.data());
-      gemm(n, d, n, {scores_.data(), n}, {value_.data() + h * n * d, d}, false,
-           out_.data() + h * n * d, d);
-    }
-  }
-
- private:
-  ConstTensorView read(const std::vector<float>& x) const {
-    return ConstTensorView::of(x.data(), {1, kHeads, shape_.length, shape_.head_dim});
-  }
-  TensorView write(std::vector<float>& x) const {
-    return TensorView::of(x.data(), {1, kHeads, shape_.length, shape_.head_dim});
-  }
-  TensorView lse() { return TensorView::of(lse_.data(), {1, kHeads, shape_.length}); }
-
-  Shape shape_;
-  AttentionOptions options_;
-  std::vector<float> query_, key_, value_, grad_out_;
-  std::vector<float> out_, lse_, grad_query_, grad_key_, grad_value_, scores_;
-};
-
-void report(const Shape& shape) {
-  Problem problem(shape);
-  const auto share = [&](int threads, int products, const auto& body) {
-    omp_set_num_threads(threads);
-    const double ceiling = bench::multiply_add_rate(threads).median;
-    const double rate = shape.flops(products) / bench::measure(body).median;
-    return std::pair{rate, 100 * rate / ceiling};
+  const auto number = [](const char* word) {
+    return *word == '-' ? std::nullopt : std::optional(std::atof(word));
   };
+  return {number(attention), number(multi_head)};
+}
+
+std::string ratio_to(std::optional<double> peer, double own) {
+  return peer ? fmt::format("{:>6.2f}", *peer / own) : fmt::format("{:>6}", "-");
+}
+
+/// GFLOP/s and the share of the ceiling, with one thread and with all.
+std::string rates(const AttentionExtents& extents, int products, double& seconds,
+                  const std::function<void()>& body) {
   const int all = bench::all_threads();
-  std::string line = fmt::format("{:>8} {:>6} {:>8}", shape.length, shape.head_dim,
-                                 shape.causal ? "causal" : "full");
-  for (const int products : {2, 5}) {
-    const auto body = [&] { products == 2 ? problem.forward() : problem.backward(); };
-    const auto [one, one_share] = share(1, products, body);
-    const auto [many, many_share] = share(all, products, body);
-    line += fmt::format("   {:>7.1f} {:>5.1f} % {:>7.1f} {:>5.1f} % {:>5.2f}", one / 1e9, one_share,
-                        many / 1e9, many_share, many / one);
+  double rate[2];
+  std::string line;
+  for (const bool many : {false, true}) {
+    omp_set_num_threads(many ? all : 1);
+    const double ceiling = bench::multiply_add_rate(many ? all : 1).median;
+    seconds = bench::measure(body, repetitions_of(extents)).median;
+    rate[many] = extents.flops(products) / seconds;
+    line += fmt::format(" {:>6.1f} {:>3.0f} %", rate[many] / 1e9, 100 * rate[many] / ceiling);
   }
-  if (!shape.causal) {
-    const double unfused = bench::measure([&] { problem.unfused(); }).median;
-    const double fused = bench::measure([&] { problem.forward(); }).median;
-    line += fmt::format("   {:>5.2f}", unfused / fused);
+  return line + fmt::format(" {:>5.2f} ", rate[1] / rate[0]);
+}
+
+void report_speed(const AttentionExtents& extents, const std::string& onnxruntime) {
+  AttentionProblem problem(extents);
+  double forward = 0;
+  double backward = 0;
+  fmt::print("{} |{}|", name_of(extents), rates(extents, 2, forward, [&] { problem.forward(); }));
+  std::fflush(stdout);
+  const PeerSeconds peer =
+      onnxruntime.empty() ? PeerSeconds() : onnxruntime_seconds(onnxruntime, extents);
+  std::optional<double> unfused;
+  if (!extents.causal && extents.length <= 4096) {
+    unfused = bench::measure([&] { problem.unfused(); }).median;
   }
-  fmt::print("{}\n", line);
+  fmt::print("{}|{} {} {}\n", rates(extents, 5, backward, [&] { problem.backward(); }),
+             ratio_to(peer.attention, forward), ratio_to(peer.multi_head, forward),
+             ratio_to(unfused, forward));
+  std::fflush(stdout);
+}
+
+/// Of this process, in bytes.
+double resident_memory() {
+  std::ifstream statm("/proc/self/statm");
+  double pages = 0;
+  statm >> pages >> pages;
+  return pages * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+/// What a call takes beside inputs and outputs, which are all in memory before it: scratch memory
+/// stays with the calling thread, so what a new thread's first call leaves is the most it had.
+double memory_of(const std::function<void()>& body) {
+  double bytes = 0;
+  std::thread([&] {
+    const double before = resident_memory();
+    body();
+    bytes = resident_memory() - before;
+  }).join();
+  return bytes;
+}
+
+void report_cost(const AttentionExtents& extents) {
+  constexpr double kMiB = 1 << 20;
+  AttentionProblem problem(extents);
+  omp_set_num_threads(bench::all_threads());
+  const double forward_memory = memory_of([&] { problem.forward(); });
+  const double backward_memory = memory_of([&] { problem.backward(); });
+  const double packed = 4.0 * 2 * static_cast<double>(bench::kHeads * extents.head_dim) *
+                        static_cast<double>(extents.length);
+  const double forward = bench::measure([&] { problem.forward(); }, 3).median;
+  const double backward = bench::measure([&] { problem.backward(); }, 3).median;
+  const double queries = static_cast<double>(extents.length);
+  fmt::print("{} {:>7} | {:>9.3f} {:>9.2f} {:>9.3f} {:>9.2f} | {:>9.1f} {:>9.1f} {:>9.1f}\n",
+             name_of(extents), extents.window > 0 ? fmt::format("{}", extents.window) : "-",
+             forward, 1e6 * forward / queries, backward, 1e6 * backward / queries,
+             forward_memory / kMiB, backward_memory / kMiB, packed / kMiB);
   std::fflush(stdout);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::int64_t length = argc > 1 ? std::atoll(argv[1]) : 2048;
-  if (length < 1) {
-    fmt::print(stderr, "attention_benchmark: LENGTH: expected a positive number, got {}\n",
-               argv[1]);
+  const bool with_peer = argc == 3 && std::string(argv[1]) == "--onnxruntime";
+  if (argc != 1 && !with_peer) {
+    fmt::print(stderr, "usage: attention_benchmark [--onnxruntime COMMAND]\n");
     return 2;
   }
   const int all = bench::all_threads();
   fmt::print(
-      "Attention in f32, {} heads, one and {} threads: GFLOP/s and % of the multiply-add rate\n\n",
-      kHeads, all);
-  fmt::print("{:>8} {:>6} {:>8}   {:<38}   {:<38}\n", "length", "dim", "mask",
-             "forward: one, all, ratio", "backward: one, all, ratio");
-  for (const std::int64_t head_dim : {64, 128}) {
-    for (const bool causal : {false, true}) report({length, head_dim, causal});
+      "Attention in f32, {} heads, one and {} threads: GFLOP/s and share of the "
+      "multiply-add rate measured beside it.\nTimes faster, on {} threads, than "
+      "onnxruntime's Attention, its MultiHeadAttention, and oneDNN's products unfused.\n\n",
+      bench::kHeads, all, all);
+  fmt::print("{:>7} {:>5} {:>7} | {:<30} | {:<30} | {:>5} {:>6} {:>6}\n", "length", "dim", "mask",
+             "forward: one, all, ratio", "backward: one, all, ratio", "ort", "mha", "oneDNN");
+  for (const std::int64_t length : {2048, 8192}) {
+    for (const std::int64_t head_dim : {64, 128}) {
+      for (const bool causal : {false, true}) {
+        report_speed({length, head_dim, causal}, with_peer ? argv[2] : "");
+      }
+    }
   }
+
+  fmt::print(
+      "\nCost against length, and memory beside inputs and outputs, {} threads: seconds, "
+      "microseconds a query,\nMiB beside, and MiB that one packed copy of key and value "
+      "takes.\n\n",
+      all);
+  fmt::print("{:>7} {:>5} {:>7} {:>7} | {:>9} {:>9} {:>9} {:>9} | {:>9} {:>9} {:>9}\n", "length",
+             "dim", "mask", "window", "forward", "a query", "backward", "a query", "forward",
+             "backward", "packed");
+  for (const std::int64_t length : {2048, 4096, 8192}) report_cost({length, 64, false});
+  for (const std::int64_t length : {8192, 32768, 131072}) report_cost({length, 64, true, 1024});
 }

@@ -19,6 +19,7 @@ std::optional<DType> dtype_of(const py::dtype& dtype) {
   if (is('u', 2)) return DType::bf16;  // bit patterns
   if (is('b', 1)) return DType::boolean;
   if (is('u', 1)) return DType::u8;
+  if (is('i', 1)) return DType::i8;
   if (is('i', 4)) return DType::i32;
   if (is('i', 8)) return DType::i64;
   if (size == 2 && text_of(dtype) == "bfloat16") return DType::bf16;
@@ -36,7 +37,7 @@ Layout layout_of(const py::array& array, const std::string& name) {
     throw Error(
         name +
         ": expected float64, float32, float16, bfloat16 (ml_dtypes, or its bits as uint16), "
-        "bool, uint8, int32 or int64, got " +
+        "bool, uint8, int8, int32 or int64, got " +
         text_of(array.dtype()));
   }
   Layout layout = {*dtype, {}, {}};

@@ -1,8 +1,11 @@
 // limelight._core: the operator on NumPy arrays. What a person calls is in limelight/attention.py.
 
 #include <limelight/attention.h>
+#include <limelight/decode.h>
 #include <limelight/rope.h>
 #include <pybind11/pybind11.h>
+
+#include <optional>
 
 #include "array_views.h"
 #include "attention_options.h"
@@ -15,19 +18,20 @@ namespace {
 
 void forward(const py::object& query, const py::object& key, const py::object& value,
              const py::object& out, const py::object& lse, const py::dict& keywords) {
-  const AttentionOptions options = attention_options(keywords);
+  AttentionOptions options = attention_options(keywords);
   const ConstTensorView query_view = const_view(query, "query");
   const ConstTensorView key_view = const_view(key, "key");
   const ConstTensorView value_view = const_view(value, "value");
   const TensorView out_view = mutable_view(out, "out");
   const TensorView lse_view = mutable_view(lse, "lse");
-  compute([&] { attention(query_view, key_view, value_view, out_view, options, lse_view); });
+  compute(options,
+          [&] { attention(query_view, key_view, value_view, out_view, options, lse_view); });
 }
 
 void backward(const py::object& query, const py::object& key, const py::object& value,
               const py::object& out, const py::object& lse, const py::object& grad_out,
               const py::dict& gradients, const py::dict& keywords) {
-  const AttentionOptions options = attention_options(keywords);
+  AttentionOptions options = attention_options(keywords);
   const auto gradient = [&](const char* name) {
     return gradients.contains(name)
                ? mutable_view(py::object(gradients[name]), std::string("grad_") + name)
@@ -47,10 +51,24 @@ void backward(const py::object& query, const py::object& key, const py::object& 
   const ConstTensorView out_view = const_view(out, "out");
   const ConstTensorView lse_view = const_view(lse, "lse");
   const ConstTensorView grad_out_view = const_view(grad_out, "grad_out");
-  compute([&] {
+  compute(options, [&] {
     attention_backward(query_view, key_view, value_view, out_view, lse_view, grad_out_view, views,
                        options);
   });
+}
+
+void decode_queries(const py::object& query, const py::object& key, const py::object& value,
+                    const py::object& block_table, const py::object& key_scales,
+                    const py::object& value_scales, const py::object& out, const py::object& lse,
+                    const py::dict& keywords) {
+  const AttentionOptions options = attention_options(keywords);
+  const ConstTensorView query_view = const_view(query, "query");
+  const KeyValueCache cache = {
+      const_view(key, "key"), const_view(value, "value"), const_view(block_table, "block_table"),
+      const_view(key_scales, "key_scales"), const_view(value_scales, "value_scales")};
+  const TensorView out_view = mutable_view(out, "out");
+  const TensorView lse_view = mutable_view(lse, "lse");
+  compute([&] { decode(query_view, cache, out_view, options, lse_view); });
 }
 
 RopePairs pairs_of(bool interleaved) {
@@ -124,6 +142,7 @@ PYBIND11_MODULE(_core, module) {
   module.def("attention", &limelight::python::forward);
   module.def("attention_backward", &limelight::python::backward);
   limelight::python::add_weights_functions(module);
+  module.def("decode", &limelight::python::decode_queries);
   module.def("rope", &limelight::python::rope_by_positions);
   module.def("rope_rotate", &limelight::python::rope_by_angles);
   module.def("instruction_set", [] { return limelight::instruction_set(); });

@@ -3,6 +3,7 @@
 #include <limelight/tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -87,6 +88,10 @@ struct AttentionOptions {
   /// value (gpt-oss).
   ConstTensorView sinks;
   std::optional<Dropout> dropout;
+
+  /// Asked now and then, on the calling thread: true ends the call soon, and it returns with
+  /// unspecified outputs. Must not throw. May call the operator itself.
+  std::function<bool()> should_stop;
 };
 
 /// out = softmax(query keyT * softmax_scale + mask) value, for every batch and head.

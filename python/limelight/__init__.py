@@ -16,6 +16,7 @@ from .attention import (
     scaled_dot_product_attention,
 )
 from .attention_weights import TopWeights, attention_weights
+from .decode import decode
 from .rope import rope, rope_rotate
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "attention",
     "attention_backward",
     "attention_weights",
+    "decode",
     "instruction_set",
     "rope",
     "rope_rotate",

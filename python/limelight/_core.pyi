@@ -66,6 +66,17 @@ def attention_map(
     out: np.ndarray,
     keywords: dict[str, Any],
 ) -> None: ...
+def decode(
+    query: np.ndarray,
+    key: np.ndarray,
+    value: np.ndarray,
+    block_table: np.ndarray | None,
+    key_scales: np.ndarray | None,
+    value_scales: np.ndarray | None,
+    out: np.ndarray,
+    lse: np.ndarray | None,
+    keywords: dict[str, Any],
+) -> None: ...
 def rope(
     x: np.ndarray,
     positions: np.ndarray,

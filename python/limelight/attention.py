@@ -134,7 +134,8 @@ def attention(
 
     Accuracy: computed in float32 (float64 for float64); within a few units in the last place of the
       largest value, as stated in docs/performance.md. The same bits for any number of threads.
-    Threads: releases the GIL; safe from several threads. Ctrl-C is raised when the call returns.
+    Threads: releases the GIL; safe from several threads. Ctrl-C ends the call soon, with
+      KeyboardInterrupt; what `out` holds then is unspecified.
     """
     options = dict(locals())
     for name in ("query", "key", "value", "out", "return_lse"):

@@ -20,14 +20,28 @@ void parallel_for(std::int64_t count, const Body& body) {
 /// Calls body(i, thread) once for every i in [0, count), begun in the order of i, so that a piece
 /// may wait for what an earlier piece does. `thread` is in [0, most_threads()): for memory of its
 /// own. The rest is as for parallel_for; `alone` keeps it on the calling thread.
-template <class Body>
-void parallel_for_in_order(std::int64_t count, bool alone, const Body& body) {
+///
+/// Once stopped() is true no further piece begins; those that began are all finished. It is called
+/// on every thread.
+template <class Stopped, class Body>
+void parallel_for_in_order(std::int64_t count, bool alone, const Stopped& stopped,
+                           const Body& body) {
   std::atomic<std::int64_t> next = 0;
 #pragma omp parallel if (!alone)
   {
     const int thread = omp_get_thread_num();
-    for (std::int64_t i = next++; i < count; i = next++) body(i, thread);
+    while (!stopped()) {
+      const std::int64_t i = next++;
+      if (i >= count) break;
+      body(i, thread);  // also when stopped meanwhile: a later piece may wait for this one
+    }
   }
+}
+
+template <class Body>
+void parallel_for_in_order(std::int64_t count, bool alone, const Body& body) {
+  parallel_for_in_order(
+      count, alone, [] { return false; }, body);
 }
 
 /// The most threads that a parallel loop begun here may use.

@@ -11,6 +11,7 @@
 #include "base/atomic_file.h"
 #include "cli/command.h"
 #include "cli/pager.h"
+#include "cli/story_files.h"
 #include "faces/html/story_html.h"
 #include "faces/story_json.h"
 #include "faces/terminal/story_text.h"
@@ -41,6 +42,7 @@ struct ExplainArguments {
   std::string format = "text";
   std::string trace;
   std::string html;
+  std::shared_ptr<StoryFiles> files = std::make_shared<StoryFiles>();
 };
 
 /// The width of the terminal, of COLUMNS, or 80.
@@ -86,7 +88,8 @@ StoryDetail detail_for(const ExplainArguments& arguments, const LoadedModel& mod
                ? StoryDetail::model
                : StoryDetail::head;
   }
-  if (arguments.format != "text" || arguments.all) return StoryDetail::head;
+  if (arguments.format != "text" || arguments.all || arguments.files->any())
+    return StoryDetail::head;
   if (arguments.text.brief) return StoryDetail::row;
   return std::ssize(model.tokenizer.encode(arguments.request.text)) <= kMostTokensWhole
              ? StoryDetail::head
@@ -118,6 +121,7 @@ int explain_text(ExplainArguments arguments) {
     value_or_mistake(
         save_trace(arguments.trace, story.trace, {{"text", story.text}, {"hash", story.hash}}));
   }
+  write_story_files(*arguments.files, story);
   if (!arguments.html.empty()) {
     value_or_mistake(write_file_atomically(arguments.html, story_to_html(story)));
     return story.proof.holds() ? kSuccess : kDisproved;
@@ -169,6 +173,7 @@ void add_how(CLI::App& command, const std::shared_ptr<ExplainArguments>& argumen
       .add_option("--html", arguments->html,
                   "Instead of printing: a page that opens from disk, in which every number opens")
       ->type_name("FILE");
+  add_story_file_options(command, arguments->files);
 }
 
 }  // namespace

@@ -39,11 +39,25 @@ class CacheRows {
                    : batch;
   }
 
-  /// Row (batch, kv_head, j) in elements of `view`: key, value or one of their scales.
-  std::int64_t offset(ConstTensorView view, std::int64_t batch, std::int64_t kv_head,
-                      std::int64_t j) const {
-    return block(batch, j / block_size_) * view.stride(0) + kv_head * view.stride(1) +
-           j % block_size_ * view.stride(2);
+  /// Where key j of a sequence lies.
+  struct Place {
+    std::int64_t batch, index;  ///< of the table
+    std::int64_t block, row;
+  };
+  Place place(std::int64_t batch, std::int64_t j) const {
+    const std::int64_t index = j / block_size_;
+    return {batch, index, block(batch, index), j - index * block_size_};
+  }
+  /// The key after it, which there must be.
+  void advance(Place& place) const {
+    if (++place.row < block_size_) return;
+    place = {place.batch, place.index + 1, block(place.batch, place.index + 1), 0};
+  }
+
+  /// The row at a place in elements of `view`: key, value or one of their scales.
+  static std::int64_t offset(const ConstTensorView& view, std::int64_t kv_head,
+                             const Place& place) {
+    return place.block * view.stride(0) + kv_head * view.stride(1) + place.row * view.stride(2);
   }
 
  private:

@@ -6,6 +6,7 @@
 #include "attention/for_each_task.h"
 #include "attention/kernels/reference/attention.h"
 #include "attention/kernels/reference/scores.h"
+#include "attention/stop_check.h"
 
 namespace limelight::reference {
 namespace {
@@ -40,6 +41,15 @@ class BroadcastSums {
   TensorView target_;
   std::vector<double> sums_;
   BroadcastView place_;
+};
+
+/// What every piece of a backward shares.
+struct Call {
+  const BackwardArguments& arguments;
+  const AttentionShape& shape;
+  const AttentionOptions& options;
+  const Visibility& visibility;
+  StopCheck stop;
 };
 
 /// What is wanted beside the gradients of query, key and value; null where it is not.
@@ -132,15 +142,15 @@ void differentiate_row(const QueryHead& q, std::int64_t i, double lse, const Vis
   }
 }
 
-void differentiate_query_head(const QueryHead& q, const BackwardArguments& arguments,
-                              const Visibility& visibility, KeyHead& k, const SharedSums& sums) {
-  for (std::int64_t i = 0; i < q.sequence.q_len; ++i) {
+void differentiate_query_head(const Call& call, const QueryHead& q, KeyHead& k,
+                              const SharedSums& sums) {
+  const TensorView& gradient = call.arguments.gradients.query;
+  for (std::int64_t i = 0; i < q.sequence.q_len && !call.stop.stopped(); ++i) {
     std::vector<double> grad_query(static_cast<std::size_t>(q.query.columns));
-    differentiate_row(q, i, read_lse(arguments, q.sequence, q.head, i), visibility, k,
+    differentiate_row(q, i, read_lse(call.arguments, q.sequence, q.head, i), call.visibility, k,
                       grad_query.data(), sums);
-    if (!arguments.gradients.query.empty()) {
-      store_row(arguments.gradients.query, q.sequence.batch, q.head, q.sequence.first_query + i,
-                grad_query.data());
+    if (!gradient.empty()) {
+      store_row(gradient, q.sequence.batch, q.head, q.sequence.first_query + i, grad_query.data());
     }
   }
 }
@@ -167,10 +177,9 @@ void store_keys(TensorView past, std::int64_t past_len, TensorView current, cons
   }
 }
 
-void differentiate_key_head(const BackwardArguments& arguments, const AttentionShape& shape,
-                            const AttentionOptions& options, const Visibility& visibility,
-                            const Sequence& sequence, std::int64_t kv_head,
+void differentiate_key_head(const Call& call, const Sequence& sequence, std::int64_t kv_head,
                             const SharedSums& sums) {
+  const auto& [arguments, shape, options, visibility, stop] = call;
   KeyHead k = {load_keys(options.past_key, arguments.key, sequence, kv_head),
                load_keys(options.past_value, arguments.value, sequence, kv_head),
                Matrix(sequence.kv_len, shape.head_dim), Matrix(sequence.kv_len, shape.value_dim)};
@@ -185,7 +194,7 @@ void differentiate_key_head(const BackwardArguments& arguments, const AttentionS
                          load(arguments.query),
                          load(arguments.out),
                          load(arguments.grad_out)};
-    differentiate_query_head(q, arguments, visibility, k, sums);
+    differentiate_query_head(call, q, k, sums);
   }
   const bool to_the_end = options.cu_seqlens_key.empty();
   const AttentionGradients& gradients = arguments.gradients;
@@ -207,6 +216,7 @@ void store_sink_gradients(TensorView gradient, const Matrix& sinks_by_sequence) 
 
 void attention_backward(const BackwardArguments& arguments, const AttentionShape& shape,
                         const AttentionOptions& options, const Visibility& visibility) {
+  const Call call = {arguments, shape, options, visibility, StopCheck(options.should_stop)};
   const std::vector<Sequence>& sequences = visibility.sequences();
   const auto count = static_cast<std::int64_t>(sequences.size());
   const AttentionGradients& gradients = arguments.gradients;
@@ -214,8 +224,7 @@ void attention_backward(const BackwardArguments& arguments, const AttentionShape
   const auto differentiate = [&](std::int64_t task, BroadcastSums* bias) {
     const std::int64_t s = task / shape.num_kv_heads;
     const SharedSums sums = {bias, gradients.sinks.empty() ? nullptr : sinks_by_sequence.row(s)};
-    differentiate_key_head(arguments, shape, options, visibility, sequences[s],
-                           task % shape.num_kv_heads, sums);
+    differentiate_key_head(call, sequences[s], task % shape.num_kv_heads, sums);
   };
   if (gradients.bias.empty()) {
     for_each_task(count * shape.num_kv_heads, 2.5 * shape.multiply_adds(),

@@ -7,6 +7,7 @@
 #include "attention/for_each_task.h"
 #include "attention/kernels/reference/attention.h"
 #include "attention/kernels/reference/scores.h"
+#include "attention/stop_check.h"
 
 namespace limelight::reference {
 namespace {
@@ -76,14 +77,15 @@ void sum_values(const Head& head, const std::vector<std::int64_t>& visible,
   }
 }
 
-void attend(const Head& head, const ForwardArguments& arguments, const Visibility& visibility) {
+void attend(const Head& head, const ForwardArguments& arguments, const Visibility& visibility,
+            const StopCheck& stop) {
   const Sequence& sequence = head.sequence;
   const auto kv_len = static_cast<std::size_t>(sequence.kv_len);
   std::vector<std::int64_t> visible;
   std::vector<double> score(kv_len);
   std::vector<double> weight(kv_len);
   std::vector<double> context(static_cast<std::size_t>(head.value.columns));
-  for (std::int64_t i = 0; i < sequence.q_len; ++i) {
+  for (std::int64_t i = 0; i < sequence.q_len && !stop.stopped(); ++i) {
     score_visible_keys(head, visibility, i, visible, score);
     const double lse = log_sum_exp(visible, score, head.sink);
     weigh(head, visibility, i, visible, score, lse, weight);
@@ -103,6 +105,7 @@ void attend(const Head& head, const ForwardArguments& arguments, const Visibilit
 
 void attention_forward(const ForwardArguments& arguments, const AttentionShape& shape,
                        const AttentionOptions& options, const Visibility& visibility) {
+  const StopCheck stop(options.should_stop);
   const auto count = static_cast<std::int64_t>(visibility.sequences().size());
   for_each_task(count * shape.num_heads, shape.multiply_adds(), [&](std::int64_t task) {
     const Sequence& sequence = visibility.sequences()[task / shape.num_heads];
@@ -116,7 +119,7 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
         load_rows(arguments.query, sequence.batch, h, sequence.first_query, sequence.q_len),
         load_keys(options.past_key, arguments.key, sequence, kv_head),
         load_keys(options.past_value, arguments.value, sequence, kv_head)};
-    attend(head, arguments, visibility);
+    attend(head, arguments, visibility, stop);
   });
 }
 

@@ -290,8 +290,9 @@ void attention_backward(const BackwardArguments& arguments, const AttentionShape
   };
 
   const std::vector<Task> blocks = list_tasks(sequences, shape.num_heads, blocks_of);
+  const auto stopped = [&] { return call.stop.stopped(); };
   const auto prepare = LIMELIGHT_DISPATCH(prepare_rows);
-  parallel_for_in_order(std::ssize(blocks), alone, [&](std::int64_t index, int thread) {
+  parallel_for_in_order(std::ssize(blocks), alone, stopped, [&](std::int64_t index, int thread) {
     const auto& [s, head, part] = blocks[static_cast<std::size_t>(index)];
     const HeadPlace place = {sequences[static_cast<std::size_t>(s)], head};
     const QueryBlock block = query_block(call, place, first_block_of(s, head), part);
@@ -304,12 +305,13 @@ void attention_backward(const BackwardArguments& arguments, const AttentionShape
     return ceil_div(s.kv_len, kTileKeys);
   });
   const auto differentiate = LIMELIGHT_DISPATCH(differentiate_keys);
-  parallel_for_in_order(std::ssize(tiles), alone, [&](std::int64_t index, int thread) {
+  parallel_for_in_order(std::ssize(tiles), alone, stopped, [&](std::int64_t index, int thread) {
     const auto& [s, kv_head, part] = tiles[static_cast<std::size_t>(index)];
     const KeyTile tile = {sequences[static_cast<std::size_t>(s)], kv_head, part,
                           first_block_of(s, kv_head * shape.group())};
     differentiate(call, tile, scratch_of_thread[static_cast<std::size_t>(thread)]);
   });
+  if (stopped()) return;
 
   if (options.cu_seqlens_key.empty()) {
     for (const Sequence& sequence : sequences) {

@@ -294,8 +294,9 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
   const std::vector<Task> tiles = list_tasks(sequences, shape.num_kv_heads, [](const Sequence& s) {
     return ceil_div(s.kv_len, kTileKeys);
   });
+  const auto stopped = [&] { return call.stop.stopped(); };
   const auto pack = LIMELIGHT_DISPATCH(pack_tile);
-  parallel_for_in_order(std::ssize(tiles), alone, [&](std::int64_t index, int thread) {
+  parallel_for_in_order(std::ssize(tiles), alone, stopped, [&](std::int64_t index, int thread) {
     const auto& [s, kv_head, tile] = tiles[static_cast<std::size_t>(index)];
     const Sequence& sequence = sequences[static_cast<std::size_t>(s)];
     pack(call, keys, values, sequence, kv_head, tile, packed.of(sequence, kv_head),
@@ -305,7 +306,7 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
   const std::vector<Task> blocks = list_tasks(
       sequences, shape.num_heads, [](const Sequence& s) { return ceil_div(s.q_len, kQueryRows); });
   const auto attend = LIMELIGHT_DISPATCH(forward_block);
-  parallel_for_in_order(std::ssize(blocks), alone, [&](std::int64_t index, int thread) {
+  parallel_for_in_order(std::ssize(blocks), alone, stopped, [&](std::int64_t index, int thread) {
     // Under a causal mask the last blocks cost most: begin with them.
     const auto& [s, head, part] = blocks[blocks.size() - 1 - static_cast<std::size_t>(index)];
     const Sequence& sequence = sequences[static_cast<std::size_t>(s)];

@@ -73,6 +73,7 @@ void add_piece(const BackwardCall& call, const BiasPiece& piece, const BackwardS
     for (std::int64_t t = first; t < last; ++t) {
       for (std::int64_t head = 0; head < call.shape.num_heads; ++head) {
         if (piece.head != kEvery && piece.head != head) continue;
+        if (call.stop.stopped()) return;  // one piece may be all there is
         KeyTile tile = {sequence, head / call.shape.group(), t, 0};
         tile.finite = load_tile_transposed(call, tile, scratch);
         add_head(call, tile, head, scratch, bias);

@@ -79,13 +79,15 @@ HWY_INLINE void dot_group(std::int64_t dim, const float* queries, std::int64_t q
   for (int a = 0; a < kRows * kKeys; ++a) acc[a] = hn::Zero(d);
   std::int64_t i = 0;
   for (; i + lanes <= dim; i += lanes) {
+    V key[kKeys];
     HWY_UNROLL(8)
-    for (int j = 0; j < kKeys; ++j) {
-      const V key = widen(keys[j] + i);
+    for (int j = 0; j < kKeys; ++j) key[j] = widen(keys[j] + i);
+    HWY_UNROLL(8)
+    for (int r = 0; r < kRows; ++r) {
+      const V query = hn::LoadU(d, queries + r * query_stride + i);
       HWY_UNROLL(8)
-      for (int r = 0; r < kRows; ++r) {
-        V& sum = acc[r * kKeys + j];
-        sum = hn::MulAdd(hn::LoadU(d, queries + r * query_stride + i), key, sum);
+      for (int j = 0; j < kKeys; ++j) {
+        acc[r * kKeys + j] = hn::MulAdd(query, key[j], acc[r * kKeys + j]);
       }
     }
   }
@@ -115,6 +117,9 @@ struct ContextSum {
   std::int64_t weight_stride;
   const T* const* values;
   float* context[kRows];
+  /// Rows that will be read next, of `dim` elements or so: asked for while this computes, or null.
+  const T* const* soon = nullptr;
+  std::int64_t soon_count = 0;
 
   /// Vectors i to i + kVectors - 1 (in elements) of each row.
   template <int kVectors, class Load>
@@ -149,8 +154,15 @@ struct ContextSum {
     constexpr int kVectors = kAccumulators / kRows;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
     const auto whole = [](const T* from) HWY_ATTR { return widen(from); };
+    const std::int64_t strips = dim / (kVectors * lanes);
     std::int64_t i = 0;
-    for (; i + kVectors * lanes <= dim; i += kVectors * lanes) add_strip<kVectors>(i, whole);
+    for (std::int64_t strip = 0; strip < strips; ++strip, i += kVectors * lanes) {
+      for (std::int64_t j = soon_count * strip / strips; j < soon_count * (strip + 1) / strips;
+           ++j) {
+        prefetch_row(soon[j], dim);
+      }
+      add_strip<kVectors>(i, whole);
+    }
     for (; i + lanes <= dim; i += lanes) add_strip<1>(i, whole);
     if (i == dim) return;
     const std::int64_t rest = dim - i;

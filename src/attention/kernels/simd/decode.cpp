@@ -97,7 +97,7 @@ struct Reading {
 
 /// What every piece shares.
 struct DecodeKernelCall {
-  KernelCall kernel;
+  const KernelCall& kernel;
   const DecodeArguments& arguments;
   CacheRows cache_rows;
   const DecodeRows& rows;
@@ -111,8 +111,8 @@ namespace limelight::simd {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// The rows of the cache that a tile is of. Pointers behind the last key repeat it, up to whole
-/// groups.
+/// The rows of the cache that a tile is of. Pointers behind the last key repeat it, so that whole
+/// groups may be read.
 template <class T>
 struct CacheTile {
   KeyRange keys;
@@ -132,10 +132,11 @@ void find_tile(const DecodeKernelCall& call, const Sequence& sequence, std::int6
                KeyRange keys, CacheTile<T>& tile) {
   const KeyValueCache& cache = call.arguments.cache;
   tile.keys = keys;
+  CacheRows::Place place = call.cache_rows.place(sequence.batch, keys.begin);
   for (std::int64_t j = 0; j < kDecodeTile; ++j) {
-    const std::int64_t key = std::min(keys.begin + j, keys.end - 1);
+    if (j > 0 && keys.begin + j < keys.end) call.cache_rows.advance(place);
     const auto offset_in = [&](const ConstTensorView& view) {
-      return call.cache_rows.offset(view, sequence.batch, kv_head, key);
+      return CacheRows::offset(view, kv_head, place);
     };
     tile.key[j] = static_cast<const T*>(cache.key.raw()) + offset_in(cache.key);
     tile.value[j] = static_cast<const T*>(cache.value.raw()) + offset_in(cache.value);
@@ -193,8 +194,8 @@ void add_looked_up_values(const KernelCall& kernel, const HeadBlock& block,
 }
 
 template <int kRows, class T>
-void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block,
-                    const CacheTile<T>& tile) {
+void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const CacheTile<T>& tile,
+                    const CacheTile<T>& next) {
   constexpr std::int64_t kKeys = kAccumulators / kRows;
   const KernelCall& kernel = call.kernel;
   const KeyRange& seen = block.seen;
@@ -225,6 +226,10 @@ void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block,
   ContextSum<kRows, T> sum = {kernel.shape.value_dim,  seen.end - seen.begin,
                               scores + seen.begin,     kDecodeTile,
                               tile.value + seen.begin, {}};
+  if (block.first_of_tile) {
+    sum.soon = next.key;
+    sum.soon_count = next.count();
+  }
   for (std::int64_t r = 0; r < kRows; ++r) {
     const PartialRow partial = call.rows.partial(block.sequence, block.first_row + r, block.chunk);
     float* row = scores + r * kDecodeTile;
@@ -243,7 +248,7 @@ void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block,
 /// All query rows of a key head of one sequence over one tile.
 template <class T>
 void attend_sequence(const DecodeKernelCall& call, const Sequence& sequence, const Reading& reading,
-                     const CacheTile<T>& tile, bool first_of_tile) {
+                     const CacheTile<T>& tile, const CacheTile<T>& next, bool first_of_tile) {
   const AttentionShape& shape = call.kernel.shape;
   const std::int64_t first_head = reading.kv_head * shape.group();
   for (std::int64_t i = 0; i < shape.q_len; ++i) {
@@ -259,13 +264,13 @@ void attend_sequence(const DecodeKernelCall& call, const Sequence& sequence, con
                                std::exchange(first_of_tile, false)};
       const std::int64_t left = shape.group() - g;
       if (left >= 4) {
-        attend_to_tile<4>(call, block, tile);
+        attend_to_tile<4>(call, block, tile, next);
         g += 4;
       } else if (left >= 2) {
-        attend_to_tile<2>(call, block, tile);
+        attend_to_tile<2>(call, block, tile, next);
         g += 2;
       } else {
-        attend_to_tile<1>(call, block, tile);
+        attend_to_tile<1>(call, block, tile, next);
         g += 1;
       }
     }
@@ -286,11 +291,18 @@ void read_chunk_of(const DecodeKernelCall& call, const Reading& reading) {
   const Sequence& first = *reading.sequences.front();
   const std::int64_t begin = reading.chunk * kDecodeChunk;
   const std::int64_t end = std::min(begin + kDecodeChunk, first.kv_len);
-  CacheTile<T> tile;
-  for (std::int64_t j = begin; j < end; j += kDecodeTile) {
-    find_tile(call, first, reading.kv_head, {j, std::min(j + kDecodeTile, end)}, tile);
+  const auto find = [&](std::int64_t j, CacheTile<T>& tile) {
+    tile.keys = {j, j};
+    if (j < end) find_tile(call, first, reading.kv_head, {j, std::min(j + kDecodeTile, end)}, tile);
+  };
+  // Memory is kept busy: a tile's values are asked for while its scores are computed, and the keys
+  // of the next while its values are summed.
+  CacheTile<T> tiles[2];
+  find(begin, tiles[0]);
+  for (std::int64_t j = begin, t = 0; j < end; j += kDecodeTile, t = 1 - t) {
+    find(j + kDecodeTile, tiles[1 - t]);
     for (const Sequence* sequence : reading.sequences) {
-      attend_sequence(call, *sequence, reading, tile, sequence == &first);
+      attend_sequence(call, *sequence, reading, tiles[t], tiles[1 - t], sequence == &first);
     }
   }
 }

@@ -8,6 +8,7 @@
 
 #include "attention/check_arguments.h"
 #include "attention/kernels/simd/tile_sizes.h"
+#include "attention/stop_check.h"
 #include "attention/visibility.h"
 
 namespace limelight::simd {
@@ -23,7 +24,8 @@ struct KernelCall {
         softcap(static_cast<float>(options.softcap.value_or(0))),
         head_width(padded(shape.head_dim)),
         value_width(padded(shape.value_dim)),
-        has_additions(visibility.looks_up_keys() || visibility.adds_to_scores()) {}
+        has_additions(visibility.looks_up_keys() || visibility.adds_to_scores()),
+        stop(options.should_stop) {}
 
   const AttentionShape& shape;
   const Visibility& visibility;
@@ -32,6 +34,7 @@ struct KernelCall {
   std::int64_t head_width;   ///< head_dim, padded
   std::int64_t value_width;  ///< value_dim, padded
   bool has_additions;        ///< scores have something added to them or keys hidden one by one
+  StopCheck stop;            ///< looked at between pieces of work
 };
 
 /// One query head of one sequence.

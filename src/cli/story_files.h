@@ -1,0 +1,26 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "story/story.h"
+
+namespace limelight::cli {
+
+/// The files in which a story is to be kept; "" for those not asked for.
+struct StoryFiles {
+  std::string svg;
+  std::string figure = "matrix";
+  std::string csv;  ///< a folder
+
+  bool any() const { return !svg.empty() || !csv.empty(); }
+};
+
+/// Adds --svg, --figure and --csv to a command.
+void add_story_file_options(CLI::App& command, const std::shared_ptr<StoryFiles>& files);
+
+/// Writes what was asked for, each whole or not at all. Throws Mistake for what cannot be written.
+void write_story_files(const StoryFiles& files, const Story& story);
+
+}  // namespace limelight::cli
