@@ -86,7 +86,7 @@ export function draw_blocks(page, blocks, parent) {
     if (block.kind === "prose") parent.append(element("p", { class: "prose" }, block.text));
     else if (block.kind === "formula") parent.append(formula(block));
     else if (block.kind === "facts") parent.append(facts(block));
-    else if (block.kind === "path") parent.append(path_picture(block));
+    else if (block.kind === "path") parent.append(path_picture(block, page.main.clientWidth));
     else if (block.kind === "tensor") {
       const figure = tensor(page, block);
       if (figure instanceof TensorFigure) figures.push(figure);
