@@ -139,10 +139,9 @@ Json tensors_json(const Story& story, TensorEncoding encoding) {
   for (const TraceTensor& tensor : story.trace.tensors()) {
     const auto found = to_write.find(tensor.name);
     if (found == to_write.end()) continue;
-    tensors[tensor.name] =
-        found->second == PageRows::all
-            ? tensor_json(story, tensor, encoding)
-            : tensor_json(story, only_row_of(tensor, story.token), encoding);
+    tensors[tensor.name] = found->second == PageRows::all
+                               ? tensor_json(story, tensor, encoding)
+                               : tensor_json(story, only_row_of(tensor, story.token), encoding);
   }
   return tensors;
 }
