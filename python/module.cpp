@@ -1,4 +1,5 @@
-// limelight._core: the operator on NumPy arrays. What a person calls is in limelight/attention.py.
+// limelight._core: the operator on NumPy arrays, and stories. What a person calls is in
+// limelight/*.py.
 
 #include <limelight/attention.h>
 #include <limelight/decode.h>
@@ -11,6 +12,7 @@
 #include "attention_options.h"
 #include "base/instruction_set.h"
 #include "compute.h"
+#include "story_module.h"
 #include "weights_module.h"
 
 namespace limelight::python {
@@ -137,11 +139,13 @@ void rope_by_angles(const py::object& x, const py::object& cosines, const py::ob
 
 PYBIND11_MODULE(_core, module) {
   namespace py = pybind11;
-  module.doc() = "The operator on NumPy arrays; see limelight.attention.";
+  module.doc() =
+      "The operator on NumPy arrays, and stories; see limelight.attention and limelight.Story.";
   py::register_exception<limelight::Error>(module, "Error", PyExc_ValueError);
   module.def("attention", &limelight::python::forward);
   module.def("attention_backward", &limelight::python::backward);
   limelight::python::add_weights_functions(module);
+  limelight::python::add_story_classes(module);
   module.def("decode", &limelight::python::decode_queries);
   module.def("rope", &limelight::python::rope_by_positions);
   module.def("rope_rotate", &limelight::python::rope_by_angles);

@@ -6,6 +6,10 @@
 Arrays are [batch, heads, length, dim]; NumPy arrays go in and come out, without copies where their
 last stride is one element. Anything with `__dlpack__` (a PyTorch or JAX tensor on the CPU) is read in
 place, and what comes out can be given to `torch.from_dlpack`.
+
+    limelight.Story("She struck a match and the lamp gave a warm light")
+
+runs a model on a text and tells what attention does with a word of it, every number at hand.
 """
 
 from ._core import Error, instruction_set
@@ -18,16 +22,20 @@ from .attention import (
 from .attention_weights import TopWeights, attention_weights
 from .decode import decode
 from .rope import rope, rope_rotate
+from .story import Story, Trace, open_trace
 
 __all__ = [
     "Error",
     "Gradients",
+    "Story",
     "TopWeights",
+    "Trace",
     "attention",
     "attention_backward",
     "attention_weights",
     "decode",
     "instruction_set",
+    "open_trace",
     "rope",
     "rope_rotate",
     "scaled_dot_product_attention",

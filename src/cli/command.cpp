@@ -29,11 +29,6 @@ fs::path model_folder(const std::string& asked) {
   return asked.empty() ? built_in_model() : fs::path(asked);
 }
 
-std::string name_of_model(const fs::path& folder) {
-  const auto absolute = fs::absolute(folder).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
-}
-
 void add_threads_option(CLI::App& command) {
   command
       .add_option_function<int>(

@@ -31,6 +31,7 @@ T value_or_mistake(Result<T> result) {
 /// Each adds its subcommand; when it is chosen, `exit_status` is what it returned.
 void add_attention_command(CLI::App& app, int& exit_status);
 void add_compare_command(CLI::App& app, int& exit_status);
+void add_cpu_command(CLI::App& app, int& exit_status);
 void add_explain_command(CLI::App& app, int& exit_status);
 void add_senses_command(CLI::App& app, int& exit_status);
 void add_train_command(CLI::App& app, int& exit_status);
@@ -40,8 +41,6 @@ void add_train_command(CLI::App& app, int& exit_status);
 std::filesystem::path built_in_model();
 /// The folder that was asked for; the built-in model's where it is "".
 std::filesystem::path model_folder(const std::string& asked);
-/// A model's name: its folder's own.
-std::string name_of_model(const std::filesystem::path& folder);
 /// The sense grammar, found in the same way.
 std::filesystem::path built_in_senses();
 

@@ -10,8 +10,7 @@
 #include "faces/html/comparison_html.h"
 #include "faces/svg/comparison_svg.h"
 #include "faces/terminal/comparison_text.h"
-#include "story/comparison.h"
-#include "training/senses/sense_grammar.h"
+#include "story/story_teller.h"
 
 namespace limelight::cli {
 namespace {
@@ -28,12 +27,9 @@ struct CompareArguments {
 };
 
 int compare(const CompareArguments& arguments) {
-  const std::filesystem::path folder = model_folder(arguments.model);
-  const LoadedModel model = value_or_mistake(load_model_folder(folder));
-  const auto grammar = load_sense_grammar(built_in_senses());
-  const auto words = grammar ? grammar->all_forms() : std::vector<std::string>();
-  Comparison comparison = value_or_mistake(compare_texts(model, arguments.request, words));
-  comparison.model_name = name_of_model(folder);
+  const StoryTeller teller =
+      value_or_mistake(StoryTeller::open(model_folder(arguments.model), built_in_senses()));
+  const Comparison comparison = value_or_mistake(teller.compare(arguments.request));
 
   if (!arguments.svg.empty()) {
     value_or_mistake(write_file_atomically(arguments.svg, comparison_to_svg(comparison)));

@@ -14,12 +14,10 @@
 #include "faces/html/story_html.h"
 #include "faces/story_json.h"
 #include "faces/terminal/story_text.h"
-#include "model/model_files.h"
-#include "story/companions.h"
 #include "story/steps/steps.h"
 #include "story/story.h"
+#include "story/story_teller.h"
 #include "trace/trace_file.h"
-#include "training/senses/sense_grammar.h"
 
 namespace limelight::cli {
 namespace {
@@ -62,8 +60,9 @@ StoryDetail detail_for(const ExplainArguments& arguments, const LoadedModel& mod
                ? StoryDetail::model
                : StoryDetail::head;
   }
-  if (arguments.format != "text" || arguments.all || arguments.files->any())
+  if (arguments.format != "text" || arguments.all || arguments.files->any()) {
     return StoryDetail::head;
+  }
   if (arguments.text.brief) return StoryDetail::row;
   return std::ssize(model.tokenizer.encode(arguments.request.text)) <= kMostTokensWhole
              ? StoryDetail::head
@@ -89,18 +88,10 @@ int explain_text(ExplainArguments arguments) {
   StoryRequest& request = arguments.request;
   check_step(arguments);
   if (request.text == "-") request.text = read_standard_input();
-  const std::filesystem::path folder = model_folder(arguments.model);
-  const LoadedModel model = value_or_mistake(load_model_folder(folder));
-  // The grammar knows which words are ambiguous and what they mean; without it the last content
-  // word is chosen.
-  const auto grammar = load_sense_grammar(built_in_senses());
-  const auto words = grammar ? grammar->all_forms() : std::vector<std::string>();
-  if (grammar) {
-    request.companions = [&](const std::string& word) { return sense_companions(*grammar, word); };
-  }
-  request.detail = detail_for(arguments, model);
-  Story story = value_or_mistake(tell_story(model, request, words));
-  story.model_name = name_of_model(folder);
+  const StoryTeller teller =
+      value_or_mistake(StoryTeller::open(model_folder(arguments.model), built_in_senses()));
+  request.detail = detail_for(arguments, teller.model());
+  const Story story = value_or_mistake(teller.tell(request));
   if (!arguments.trace.empty()) {
     value_or_mistake(
         save_trace(arguments.trace, story.trace, {{"text", story.text}, {"hash", story.hash}}));
@@ -181,6 +172,7 @@ void add_explain_command(CLI::App& app, int& exit_status) {
       "  limelight explain \"He sat on the river bank\" --word river --layer 1 --head 0 --step 8\n"
       "  limelight explain \"The bag was light\" --brief\n"
       "  limelight explain \"The bag was light\" --bug no_scale --step 13\n"
+      "  limelight explain \"The bag was light\" --html light.html\n"
       "  limelight explain \"The bag was light\" --format json | python3 -m json.tool | less");
   auto arguments = std::make_shared<ExplainArguments>();
   add_what(*command, arguments);

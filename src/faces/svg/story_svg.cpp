@@ -119,8 +119,9 @@ FigureSize draw_heads(SvgDocument& svg, const Story& story, double x, double y) 
   const auto across = static_cast<std::size_t>(std::ceil(std::sqrt(heads.size())));
   FigureSize field, panel;
   for (std::size_t i = 0; i < heads.size(); ++i) {
+    const std::size_t rows_above = i / across;
     const auto column = static_cast<double>(i % across);
-    const auto row = static_cast<double>(i / across);
+    const auto row = static_cast<double>(rows_above);
     panel = draw_panel(svg, story, heads[i], x + column * (panel.width + kMargin),
                        y + row * (panel.height + kMargin));
     field.width = std::max(field.width, column * (panel.width + kMargin) + panel.width);
