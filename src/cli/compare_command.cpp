@@ -51,17 +51,22 @@ void add_compare_command(CLI::App& app, int& exit_status) {
   CLI::App* command =
       app.add_subcommand("compare", "Follow one word through several texts and lay them together");
   command->footer(
-      "The word begins with the same row of the embedding table in every text. Shows what it "
-      "looked "
-      "at\n"
-      "in each, how alike its vectors are after every layer, the words that it came near, and its "
-      "paths\n"
-      "on one plane. The exit status is 3 when an invariant breaks.\n\n"
+      "In every text the word begins with the same row of the embedding table, whatever it means.\n"
+      "What attention brings to it from the words around it makes the difference. Shown are, in\n"
+      "this order:\n"
+      "  where it begins    how alike its vectors are before the first layer\n"
+      "  what it looked at  each visible word's weight, and what that word wrote, in one head\n"
+      "  how alike          the cosines between its vectors after every layer\n"
+      "  nearest words      of the whole vocabulary, before and after\n"
+      "  the paths          from embedding to last layer, on the plane of the two principal axes\n"
+      "The exit status is 3 when an invariant breaks, 2 for a mistake in what was asked.\n\n"
       "Examples:\n"
       "  limelight compare \"The lamp gave a warm light\" \"The empty bag was light\" --word "
       "light\n"
       "  limelight compare \"He sat on the river bank\" \"The bank lent him money\" --svg "
-      "bank.svg");
+      "bank.svg\n"
+      "  limelight compare \"A light bag\" \"A light room\" \"A light blue\" --html light.html\n"
+      "  limelight compare \"A light bag\" \"A light room\" --format json | python3 -m json.tool");
   auto arguments = std::make_shared<CompareArguments>();
   command->add_option("texts", arguments->request.texts, "2 to 26 texts, each in quotation marks")
       ->required()

@@ -92,6 +92,12 @@ std::string how_it_begins(const Comparison& comparison) {
 
 std::string how_it_ends(const Comparison& comparison) {
   const std::vector<Pair> pairs = pairs_at(comparison, comparison.depths() - 1);
+  if (pairs.size() == 1) {
+    return fmt::format(
+        "The cosine between A and B was {:.3f} at the embedding, and is {:.3f} after the last "
+        "layer.",
+        pairs_at(comparison, 0).front().cosine, pairs.front().cosine);
+  }
   std::string text = "After the last layer, ";
   for (std::size_t i = 0; i < comparison.texts.size(); ++i) {
     std::vector<Pair> own;
@@ -101,7 +107,6 @@ std::string how_it_ends(const Comparison& comparison) {
     text += fmt::format("{}{} lies nearest to {} ({:.3f})", i == 0 ? "" : ", ", text_letter(i),
                         text_letter(nearest.i == i ? nearest.j : nearest.i), nearest.cosine);
   }
-  if (pairs.size() == 1) return text + ".";
   const Pair farthest = std::ranges::min(pairs, {}, &Pair::cosine);
   return text + fmt::format(". Farthest apart are {} and {} ({:.3f}).", text_letter(farthest.i),
                             text_letter(farthest.j), farthest.cosine);

@@ -92,7 +92,7 @@ TEST_F(ComparisonTest, TwoEqualTextsStillHaveAPlane) {
   const Comparison comparison = compared({.texts = {kTexts[0], kTexts[0]}});
   EXPECT_GT(comparison.x_share, 0.4);
   EXPECT_THAT(comparison.begins, HasSubstr("exactly alike"));
-  EXPECT_THAT(comparison.ends, HasSubstr("B lies nearest to A (1.000)."));
+  EXPECT_THAT(comparison.ends, HasSubstr("is 1.000 after the last layer."));
 }
 
 TEST_F(ComparisonTest, ThePlaneHoldsTheShareThatItSays) {

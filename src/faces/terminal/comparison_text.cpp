@@ -86,7 +86,7 @@ class ComparisonWriter {
       shown.resize(kMostContributions);
       std::ranges::sort(shown, {}, &WordContribution::token);
     }
-    FactTable table = {"", "", {"weight", "its write's length", "part of all"}, {}};
+    FactTable table = {"", "", {"weight", "length written", "part of all"}, {}};
     for (const WordContribution& from : shown) {
       const std::string token =
           readable_token(text.token_texts[static_cast<std::size_t>(from.token)]);

@@ -9,6 +9,7 @@ namespace limelight {
 namespace {
 
 constexpr int kMostColumns = 76;
+constexpr int kFrame = 4;  // two blanks, the line, a blank
 constexpr int kMostRows = 24;
 constexpr double kAspect = 2;  // a character is about twice as high as it is wide
 
@@ -52,11 +53,13 @@ class Plot {
     std::string out;
     for (std::string row : field_) {
       row.erase(row.find_last_not_of(' ') + 1);
-      out += "  ";
+      out += row.empty() ? "  │" : "  │ ";
       for (const char c : row) out += c == kStart ? "·" : std::string(1, c);
       out += "\n";
     }
-    return out;
+    out += "  └";
+    for (std::size_t column = 0; column <= field_.front().size(); ++column) out += "─";
+    return out + "\n";
   }
 
   static constexpr char kStart = '.';
@@ -71,7 +74,7 @@ class Plot {
 }  // namespace
 
 std::string plane_plot(const Comparison& comparison, const TerminalStyle& style) {
-  Plot plot(comparison, std::min(style.width - 2, kMostColumns));
+  Plot plot(comparison, std::min(style.width - kFrame, kMostColumns));
   for (std::size_t i = 0; i < comparison.texts.size(); ++i) {
     const char capital = text_letter(i).front();
     const auto& points = comparison.texts[i].points;
