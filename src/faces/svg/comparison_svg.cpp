@@ -30,6 +30,7 @@ constexpr double kHeadingSize = 13;
 constexpr double kTextSize = 10;
 constexpr double kNoteSize = 9;
 constexpr double kLetterSize = 12;
+constexpr double kStartWidth = 110;  // "embedding", also as large as a phone needs it
 constexpr double kLetterDistance = 12;
 constexpr std::size_t kTextShown = 100;
 
@@ -172,6 +173,14 @@ void draw_path(SvgDocument& svg, const Comparison& comparison, std::size_t index
   }
 }
 
+/// Names where the paths begin: they all lead to the right, so to the left, where there is room.
+void draw_start(SvgDocument& svg, const Place& at) {
+  const bool room = at.x - kMargin > kStartWidth;
+  svg.text(room ? at.x - 8 : at.x, room ? at.y + kNoteSize / 3 : at.y - 8,
+           room ? TextAnchor::end : TextAnchor::start, "embedding",
+           fmt::format(R"(class="start" font-size="{}" fill="#444")", kNoteSize));
+}
+
 /// Paths, then their names above all of them.
 void draw_paths(SvgDocument& svg, const Comparison& comparison, const Sheet& sheet) {
   std::vector<Place> taken;
@@ -190,10 +199,7 @@ void draw_paths(SvgDocument& svg, const Comparison& comparison, const Sheet& she
              fmt::format(R"(class="letter text-{}" font-size="{}" font-weight="bold")",
                          text_letter(i), kLetterSize));
   }
-  const Place start = free_place(sheet.place(comparison.texts.front().points.front()), taken);
-  const bool to_the_left = start.x < sheet.place(comparison.texts.front().points.front()).x;
-  svg.text(start.x, start.y + kNoteSize / 3, to_the_left ? TextAnchor::end : TextAnchor::start,
-           "embedding", fmt::format(R"(class="start" font-size="{}" fill="#444")", kNoteSize));
+  draw_start(svg, sheet.place(comparison.texts.front().points.front()));
 }
 
 /// Each text under its line, letter first. Returns where the next line may stand.

@@ -32,7 +32,7 @@ class ComparisonWriter {
     plane();
     proof();
     line();
-    line(style_.dim(fmt::format("comparison {}", comparison_.hash)));
+    line(style_.dim(wrapped("comparison " + comparison_.hash, style_.width)));
     return std::move(out_);
   }
 
@@ -94,8 +94,9 @@ class ComparisonWriter {
           {printable_cell(token, kMostTokenLabel), {from.weight, from.write_length, from.share}});
     }
     line();
-    line(fmt::format("  {}  in effect it attends to {:.2f} of {} words",
-                     style_.bold(text_letter(index)), text.effective_words, text.token + 1));
+    hanging("  " + text_letter(index) + "  ",
+            fmt::format("in effect it attends to {:.2f} of {} words", text.effective_words,
+                        text.token + 1));
     out_ += fact_table(table, style_);
     if (shown.size() < text.contributions.size()) {
       line("  " + style_.dim(wrapped(fmt::format("the {} largest of {}; all of them: --format json",

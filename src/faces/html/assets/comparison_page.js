@@ -2,10 +2,11 @@
 
 import { broken_invariants, theme_button } from "./chrome.js";
 import { element } from "./dom.js";
-import { digits_of_double, fitted, short_number } from "./numbers.js";
+import { digits_of_double, fitted } from "./numbers.js";
 import { css, palette } from "./palette.js";
 
 const kMostShadedTokens = 400;
+const kMostNameLetters = 60;
 
 /// A token as it is read: without the blank that only says "a new word".
 function readable(text) {
@@ -62,7 +63,7 @@ class ComparisonPage {
   sentence(text) {
     const weights = new Map(text.contributions.map((from) => [from.token, from.weight]));
     const first = Math.max(0, Math.min(text.word.first_token, text.word.token + 1 - kMostShadedTokens));
-    const nodes = text.tokens.slice(first, first + kMostShadedTokens).map((token, i) => {
+    const nodes = text.tokens.slice(first, first + kMostShadedTokens).flatMap((token, i) => {
       const index = first + i;
       const weight = weights.get(index);
       const shown = element("bdi", { class: index >= text.word.first_token && index <= text.word.token ? "token own" : "token", title: weight === undefined ? "not seen" : `weight ${digits_of_double(weight)}` }, readable(token.text));
@@ -101,7 +102,7 @@ class ComparisonPage {
   }
 
   nearest() {
-    const words = (list) => element("span", {}, list.map((near, i) => [i ? ", " : "", element("bdi", {}, readable(near.text)), element("small", {}, ` ${near.cosine.toFixed(2)}`)]));
+    const words = (list) => element("span", { class: "near" }, list.flatMap((near, i) => [i ? ", " : "", element("bdi", {}, readable(near.text)), element("small", {}, ` ${near.cosine.toFixed(2)}`)]));
     return [
       element("p", {}, `Of all rows of the token table, those that point most nearly the same way, by cosine. A late layer\u2019s vector turns towards what comes next, so its neighbours are often guesses.`),
       this.table(["to its embedding", "after the last layer"], this.comparison.texts.map((text) => [this.name_of(text), words(text.nearest.before), words(text.nearest.after)])),
@@ -112,16 +113,22 @@ class ComparisonPage {
     const { plane, texts, depths } = this.comparison;
     const drawn = new DOMParser().parseFromString(this.comparison.figure, "image/svg+xml").documentElement;
     const figure = document.importNode(drawn, true);
-    const names = texts.map((text) => {
-      const shine = (on) => figure.classList.toggle(`only-${text.name}`, on) || figure.classList.toggle("one-only", on);
-      return element("button", { type: "button", class: "quiet", "aria-label": `Show ${text.name} alone`, onpointerenter: () => this.show_alone(figure, text.name), onpointerleave: () => this.show_alone(figure, null), onfocus: () => this.show_alone(figure, text.name), onblur: () => this.show_alone(figure, null) }, this.name_of(text), " ", element("bdi", {}, text.text.length > 60 ? `${[...text.text].slice(0, 60).join("")}\u2026` : text.text));
-    });
+    const names = texts.map((text) => this.shining_name(figure, text));
     const rows = texts.flatMap((text) => text.points.map((point, depth) => [[this.name_of(text), ` ${depths[depth]}`], digits_of_double(point.x), digits_of_double(point.y)]));
     return [
-      element("figure", { class: "plane" }, element("div", { class: "plane-scroll", tabindex: 0, role: "group", "aria-label": "The paths" }, figure), element("figcaption", {}, `To the right: ${plane.x_axis}. Upwards: ${plane.y_axis}. Together ${short_number(100 * (plane.x_share + plane.y_share))} % of the variance lies in this plane; the rest is not seen. The same scale in both directions. Dots are the layers.`)),
+      element("figure", { class: "plane" }, element("div", { class: "plane-scroll", tabindex: 0, role: "group", "aria-label": "The paths" }, figure), element("figcaption", {}, `To the right: ${plane.x_axis}. Upwards: ${plane.y_axis}. Together ${Math.round(100 * (plane.x_share + plane.y_share))} % of the variance lies in this plane; the rest is not seen. The same scale in both directions. Dots are the layers.`)),
       element("div", { class: "plane-names" }, names),
       element("details", { class: "numbers-behind" }, element("summary", {}, "Every point in numbers"), this.table(["x", "y"], rows)),
     ];
+  }
+
+  /// A text's name, which shows its path alone while it is pointed at or has the focus.
+  shining_name(figure, text) {
+    const alone = () => this.show_alone(figure, text.name);
+    const all = () => this.show_alone(figure, null);
+    const letters = [...text.text];
+    const shown = letters.length > kMostNameLetters ? `${letters.slice(0, kMostNameLetters).join("")}\u2026` : text.text;
+    return element("button", { type: "button", class: "quiet", "aria-label": `Show ${text.name} alone`, onpointerenter: alone, onpointerleave: all, onfocus: alone, onblur: all }, this.name_of(text), " ", element("bdi", {}, shown));
   }
 
   /// Dims every path but one; null for all of them again.
