@@ -133,6 +133,37 @@ class Bugs(program.WithModel):
             self.assertEqual(len(told["tellings"][0]["steps"]), 13)
         self.assertNotIn("bug", json.loads(self.explain("--format", "json")))
 
+    def test_every_face_names_it(self):
+        page, figure = self.folder / "bug.html", self.folder / "bug.svg"
+        for bug in BUGS:
+            status = 0 if bug == HARMLESS else 3
+            shown = self.explain("--bug", bug, "--svg", str(figure), status=status)
+            self.assertIn(f"wrong on purpose: {bug}", " ".join(shown.split()))
+            self.assertIn(f"wrong on purpose: {bug}", figure.read_text(encoding="utf-8"))
+            self.explain("--bug", bug, "--html", str(page), status=status)
+            # The page makes its banner of this; tests/web reads the banner in a browser.
+            data = page.read_text(encoding="utf-8").split('id="data">')[1].split("</script>")[0]
+            self.assertEqual(json.loads(data)["bug"]["name"], bug)
+
+    def test_the_step_breaks_what_the_proof_says(self):
+        for bug in BUGS:
+            told = self.told(bug)
+            broken = [each["invariant"] for each in told["proof"]["invariants"] if not each["holds"]]
+            self.assertEqual(told["proof"]["holds"], bug == HARMLESS)
+            self.assertEqual(bool(broken), bug != HARMLESS)
+            shown = " ".join(self.explain("--bug", bug, "--step", "13", status=0 if bug == HARMLESS else 3).split())
+            told_broken = shown.partition("It breaks")[2].partition("It does not break")[0]
+            for invariant in broken:
+                self.assertIn(invariant, told_broken)
+            for part in ("right:", "here:", "How to recognise it"):
+                self.assertIn(part, shown)
+
+    def test_an_unknown_name_lists_the_names(self):
+        done = program.run("explain", TEXT, "--model", str(self.model), "--bug", "nope")
+        self.assertEqual(done.returncode, 2)
+        for bug in BUGS:
+            self.assertIn(bug, done.stderr.decode())
+
     def test_the_harmless_one_says_that_nothing_breaks(self):
         self.assertIn("Nothing breaks", self.explain("--bug", HARMLESS, "--step", "13"))
         for bug in BUGS:

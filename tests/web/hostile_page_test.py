@@ -77,6 +77,15 @@ class HostilePage(unittest.TestCase):
     def test_a_text_of_one_token(self):
         self.walk(self.write("one", "light"))
 
+    def test_a_real_bug_is_announced_with_what_it_breaks(self):
+        path = self.folder / "real_bug.html"
+        done = explain(TEXT, "--html", str(path), "--bug", "mask_after_softmax")
+        self.assertEqual(done.returncode, 3, done.stderr.decode())
+        self.browser.open(path, 13)
+        self.assertIn("--bug mask_after_softmax", self.browser.text(f"{STEP} .bug-banner"))
+        self.assertIn("every row of weights sums to 1", self.browser.text(".broken"))
+        self.assertIn("How to recognise it", self.browser.text(STEP))
+
     def test_a_bug_is_announced_on_every_step(self):
         def bug(story):
             story["bug"] = {"name": "no-scale", "title": "<b class=injected>No scale", "text": "Scores were not divided."}

@@ -52,7 +52,11 @@ std::string heading_of(const Story& story, SvgFigure figure) {
   return "Weights of " + place_of(story);
 }
 
-std::string note_of(SvgFigure figure) {
+std::string note_of(const Story& story, SvgFigure figure) {
+  if (story.damage) {
+    const KnownBug& bug = known_bug(story.damage->bug);
+    return fmt::format("This run is wrong on purpose: {}. {}.", bug.name, bug.title);
+  }
   if (figure == SvgFigure::arcs) {
     return fmt::format(
         "Arcs lead from the word that looks to the one it looks at, as thick as the "
@@ -84,7 +88,7 @@ SvgDocument::About about(const Story& story, SvgFigure figure) {
   SvgDocument::About about;
   about.title = fmt::format("{} of {}", heading_of(story, figure), story.model_name);
   about.description =
-      fmt::format("{} The text: “{}”.", note_of(figure), printable(story.text, kTextShown));
+      fmt::format("{} The text: “{}”.", note_of(story, figure), printable(story.text, kTextShown));
   if (weights != nullptr && weights->row_of(story.token) >= 0) {
     about.description += fmt::format(" In {}, “{}” looks most at {}.", place_of(story),
                                      printable(story.word), largest_weights(story, *weights));
@@ -155,7 +159,7 @@ std::string story_to_svg(const Story& story, SvgFigure figure) {
   const FigureSize size = draw(svg, story, figure, kMargin, top);
   const double notes = top + size.height + kMargin;
   svg.open_group(fmt::format(R"(font-size="{}" fill="#444")", kNoteSize));
-  svg.text(kMargin, notes + kNoteSize, TextAnchor::start, note_of(figure));
+  svg.text(kMargin, notes + kNoteSize, TextAnchor::start, note_of(story, figure));
   svg.text(
       kMargin, notes + 2.5 * kNoteSize, TextAnchor::start,
       fmt::format("{}, {} · limelight {}", story.model_name, place_of(story, figure), story.hash));
