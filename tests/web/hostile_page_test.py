@@ -81,7 +81,7 @@ class HostilePage(unittest.TestCase):
         path = self.folder / "real_bug.html"
         done = explain(TEXT, "--html", str(path), "--bug", "mask_after_softmax")
         self.assertEqual(done.returncode, 3, done.stderr.decode())
-        self.browser.open(path, 13)
+        self.browser.open(path, page_data(path)["tellings"][0]["steps"][-1]["id"])
         self.assertIn("--bug mask_after_softmax", self.browser.text(f"{STEP} .bug-banner"))
         self.assertIn("every row of weights sums to 1", self.browser.text(".broken"))
         self.assertIn("How to recognise it", self.browser.text(STEP))
