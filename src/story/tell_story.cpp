@@ -78,6 +78,7 @@ std::vector<NearWord> nearest_words(const LoadedModel& model, std::span<const fl
 CompanionRun run_companion(const LoadedModel& model, const Companion& companion) {
   std::vector<TokenId> ids = model.tokenizer.encode(companion.text);
   std::vector<std::string> texts;
+  texts.reserve(ids.size());
   for (const TokenId id : ids) texts.emplace_back(model.tokenizer.bytes_of(id));
   const std::int64_t token =
       tokens_of(texts, {companion.offset, companion.offset + companion.length}).last;
