@@ -8,12 +8,14 @@
 // onnxruntime's Attention and MultiHeadAttention take: benchmarks/peers/onnxruntime.
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <omp.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -140,6 +142,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: attention_benchmark [--onnxruntime COMMAND]\n");
     return 2;
   }
+  // Scratch memory goes back to the system when it is freed, so that memory_of sees it come again.
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 10);
   const int all = bench::all_threads();
   fmt::print(
       "Attention in f32, {} heads, one and {} threads: GFLOP/s and share of the "

@@ -43,6 +43,7 @@ CompanionRun run_companion(const LoadedModel& model, const Companion& companion,
                            const WrongModel* wrong) {
   std::vector<TokenId> ids = model.tokenizer.encode(companion.text);
   std::vector<std::string> texts;
+  texts.reserve(ids.size());
   for (const TokenId id : ids) texts.emplace_back(model.tokenizer.bytes_of(id));
   const std::int64_t token =
       tokens_of(texts, {companion.offset, companion.offset + companion.length}).last;

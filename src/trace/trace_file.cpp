@@ -57,8 +57,8 @@ class DescriptionReader {
   std::string rows() {
     const auto found = json_.find("rows");
     if (found == json_.end()) return "";
-    const std::string wrong = fmt::format("expected \"rows\" to be {} rising tokens below {}",
-                                          tensor_.values.rows, tokens_);
+    std::string wrong = fmt::format("expected \"rows\" to be {} rising tokens below {}",
+                                    tensor_.values.rows, tokens_);
     if (!found->is_array() || std::ssize(*found) != tensor_.values.rows) return wrong;
     for (const auto& row : *found) {
       if (!row.is_number_integer()) return wrong;

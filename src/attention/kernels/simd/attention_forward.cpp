@@ -36,30 +36,41 @@ struct PackedHead {
 
 /// A thread's own memory.
 struct ForwardScratch {
-  float* query;      ///< [kQueryRows, head_width], times softmax_scale
+  float* query;      ///< [kTaskRows, head_width], times softmax_scale
+  float* context;    ///< [kTaskRows, value_width]
   float* weights;    ///< [kQueryRows, kTileKeys]: scores first
   float* additions;  ///< [kQueryRows, kTileKeys]
   float* factors;    ///< [kTileKeys], of dropout
-  float* context;    ///< [kQueryRows, value_width]
 
   static std::int64_t floats(const KernelCall& call) {
-    return kQueryRows * (call.head_width + 2 * kTileKeys + call.value_width) + kTileKeys;
+    return kTaskRows * (call.head_width + call.value_width) + (2 * kQueryRows + 1) * kTileKeys;
   }
   ForwardScratch(const KernelCall& call, Scratch& scratch)
-      : query(scratch.take(kQueryRows * call.head_width)),
+      : query(scratch.take(kTaskRows * call.head_width)),
+        context(scratch.take(kTaskRows * call.value_width)),
         weights(scratch.take(kQueryRows * kTileKeys)),
         additions(scratch.take(kQueryRows * kTileKeys)),
-        factors(scratch.take(kTileKeys)),
-        context(scratch.take(kQueryRows * call.value_width)) {}
+        factors(scratch.take(kTileKeys)) {}
+
+  ForwardScratch from_row(const KernelCall& call, std::int64_t row) const {
+    ForwardScratch moved = *this;
+    moved.query += row * call.head_width;
+    moved.context += row * call.value_width;
+    return moved;
+  }
 };
 
-/// Some queries of one head, at most kQueryRows.
+/// Some queries of one head: a task's, at most kTaskRows, or a block of them, at most kQueryRows.
 struct ForwardBlock {
   HeadPlace place;
   PackedHead packed;
   std::int64_t first_query;  ///< of the sequence
   std::int64_t rows;
   float sink;  ///< -infinity: none
+
+  ForwardBlock from_row(std::int64_t row) const {
+    return {place, packed, first_query + row, std::min(kQueryRows, rows - row), sink};
+  }
 };
 
 }  // namespace limelight::simd
@@ -198,28 +209,32 @@ void finish_row(const KernelCall& call, const ForwardArguments& arguments,
   }
 }
 
-/// Online softmax (Milakov and Gimelshein 2018; Dao 2022) of a block of queries over tiles of keys.
-void forward_block(const KernelCall& call, const ForwardArguments& arguments,
-                   const ForwardBlock& block, const ForwardScratch& scratch) {
-  const Sequence& sequence = block.place.sequence;
+/// Online softmax (Milakov and Gimelshein 2018; Dao 2022) of a task's queries over tiles of keys,
+/// each tile fetched once for all of its blocks.
+void forward_task(const KernelCall& call, const ForwardArguments& arguments,
+                  const ForwardBlock& task, const ForwardScratch& scratch) {
+  const Sequence& sequence = task.place.sequence;
   const ConstTensorView& query = arguments.query;
-  for (std::int64_t r = 0; r < block.rows; ++r) {
+  for (std::int64_t r = 0; r < task.rows; ++r) {
     load_row(query.raw(), query.dtype(),
-             row_offset(query, sequence.batch, block.place.head,
-                        sequence.first_query + block.first_query + r),
+             row_offset(query, sequence.batch, task.place.head,
+                        sequence.first_query + task.first_query + r),
              call.shape.head_dim, call.softmax_scale, call.head_width,
              scratch.query + r * call.head_width);
   }
-  std::fill_n(scratch.context, block.rows * call.value_width, 0.0f);
-  SoftmaxState<float> states[kQueryRows];
+  std::fill_n(scratch.context, task.rows * call.value_width, 0.0f);
+  SoftmaxState<float> states[kTaskRows];
 
-  const std::int64_t begin = call.visibility.range(sequence, block.first_query).begin;
-  const std::int64_t end = call.visibility.range(sequence, block.first_query + block.rows - 1).end;
+  const std::int64_t begin = call.visibility.range(sequence, task.first_query).begin;
+  const std::int64_t end = call.visibility.range(sequence, task.first_query + task.rows - 1).end;
   for (std::int64_t j = begin / kTileKeys * kTileKeys; j < end; j += kTileKeys) {
-    attend_to_tile(call, block, {j, std::min(j + kTileKeys, sequence.kv_len)}, scratch, states);
+    const KeyRange tile = {j, std::min(j + kTileKeys, sequence.kv_len)};
+    for (std::int64_t r = 0; r < task.rows; r += kQueryRows) {
+      attend_to_tile(call, task.from_row(r), tile, scratch.from_row(call, r), states + r);
+    }
   }
-  for (std::int64_t r = 0; r < block.rows; ++r) {
-    finish_row(call, arguments, block, scratch, r, states[r]);
+  for (std::int64_t r = 0; r < task.rows; ++r) {
+    finish_row(call, arguments, task, scratch, r, states[r]);
   }
 }
 
@@ -235,7 +250,7 @@ namespace limelight::simd {
 namespace {
 
 HWY_EXPORT(pack_tile);
-HWY_EXPORT(forward_block);
+HWY_EXPORT(forward_task);
 HWY_EXPORT(compiled_target);
 
 /// The packed keys and values of all heads of all sequences, one tile after the other.
@@ -275,6 +290,15 @@ class PackedHeads {
   bool* finite_ = nullptr;
 };
 
+/// As many as share a tile of keys well, and fewer where threads would wait for the last task: then
+/// each thread has at least eight.
+std::int64_t rows_of_task(const std::vector<Sequence>& sequences, std::int64_t heads, int threads) {
+  std::int64_t blocks = 0;
+  for (const Sequence& s : sequences) blocks += ceil_div(s.q_len, kQueryRows) * heads;
+  const std::int64_t blocks_a_task = blocks / (8 * std::int64_t{threads});
+  return std::clamp(blocks_a_task * kQueryRows, kQueryRows, kTaskRows);
+}
+
 }  // namespace
 
 void attention_forward(const ForwardArguments& arguments, const AttentionShape& shape,
@@ -305,20 +329,21 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
          scratch_of_thread[static_cast<std::size_t>(thread)].query);
   });
 
-  const std::vector<Task> blocks = list_tasks(
-      sequences, shape.num_heads, [](const Sequence& s) { return ceil_div(s.q_len, kQueryRows); });
-  const auto attend = LIMELIGHT_DISPATCH(forward_block);
-  parallel_for_in_order(std::ssize(blocks), alone, stopped, [&](std::int64_t index, int thread) {
-    // Under a causal mask the last blocks cost most: begin with them.
-    const auto& [s, head, part] = blocks[blocks.size() - 1 - static_cast<std::size_t>(index)];
+  const std::int64_t task_rows = rows_of_task(sequences, shape.num_heads, threads);
+  const std::vector<Task> tasks = list_tasks(
+      sequences, shape.num_heads, [&](const Sequence& s) { return ceil_div(s.q_len, task_rows); });
+  const auto attend = LIMELIGHT_DISPATCH(forward_task);
+  parallel_for_in_order(std::ssize(tasks), alone, stopped, [&](std::int64_t index, int thread) {
+    // Under a causal mask the last queries cost most: begin with them.
+    const auto& [s, head, part] = tasks[tasks.size() - 1 - static_cast<std::size_t>(index)];
     const Sequence& sequence = sequences[static_cast<std::size_t>(s)];
-    const std::int64_t first_query = part * kQueryRows;
-    const ForwardBlock block = {.place = {sequence, head},
-                                .packed = packed.of(sequence, head / shape.group()),
-                                .first_query = first_query,
-                                .rows = std::min(kQueryRows, sequence.q_len - first_query),
-                                .sink = static_cast<float>(sink_of(options, head))};
-    attend(call, arguments, block, scratch_of_thread[static_cast<std::size_t>(thread)]);
+    const std::int64_t first_query = part * task_rows;
+    const ForwardBlock task = {.place = {sequence, head},
+                               .packed = packed.of(sequence, head / shape.group()),
+                               .first_query = first_query,
+                               .rows = std::min(task_rows, sequence.q_len - first_query),
+                               .sink = static_cast<float>(sink_of(options, head))};
+    attend(call, arguments, task, scratch_of_thread[static_cast<std::size_t>(thread)]);
   });
 }
 

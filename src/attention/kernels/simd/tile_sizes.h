@@ -17,6 +17,12 @@ namespace limelight::simd {
 /// Queries of a forward block: four register tiles of 6 rows.
 inline constexpr std::int64_t kQueryRows = 24;
 
+/// Queries of a forward task, whose blocks take each tile of keys one after the other. The packed
+/// keys and values of a long text do not fit the caches, and every task reads them anew: at 100
+/// GFLOP/s a thread would ask the memory for 8 GB/s with one block a task, and asks for 2 with
+/// four.
+inline constexpr std::int64_t kTaskRows = 4 * kQueryRows;
+
 /// Keys of a tile. Tiles begin at multiples of it, counted from a sequence's first key, so that a
 /// row meets the same tiles whatever block it is in and however many keys follow.
 inline constexpr std::int64_t kTileKeys = 128;
