@@ -8,6 +8,7 @@
 #include "compute.h"
 #include "faces/csv/story_csv.h"
 #include "faces/html/story_html.h"
+#include "faces/notebook/story_notebook.h"
 #include "faces/story_json.h"
 #include "faces/svg/story_svg.h"
 #include "story/story_teller.h"
@@ -120,6 +121,7 @@ void add_story_classes(py::module_& module) {
       .def("page_json",
            [](const Story& story) { return story_to_json(story, TensorEncoding::base64); })
       .def("to_html", &story_to_html)
+      .def("to_notebook", &story_to_notebook)
       .def("to_svg", &draw)
       .def("save_csv",
            [](const Story& story, const std::string& folder) {

@@ -199,6 +199,10 @@ class Story:
         """The story as one HTML file that opens from disk."""
         return self._story.to_html()
 
+    def to_notebook(self) -> str:
+        """The steps as a Jupyter notebook that computes every number again with NumPy."""
+        return self._story.to_notebook()
+
     def to_svg(self, figure: Figure = "matrix") -> str:
         """A figure for a paper: "matrix", the head's weights; "heads", every head of the layer; "arcs"
         between words."""

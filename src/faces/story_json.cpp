@@ -1,11 +1,11 @@
 #include "faces/story_json.h"
 
-#include <bit>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
+#include "faces/matrix_bytes.h"
 #include "faces/page_tensors.h"
 
 namespace limelight {
@@ -29,30 +29,6 @@ Json rows_json(MatrixView matrix) {
     rows.push_back(std::move(numbers));
   }
   return rows;
-}
-
-std::string base64_of(MatrixView matrix) {
-  static_assert(std::endian::native == std::endian::little);
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(matrix.rows * matrix.columns) * sizeof(float));
-  for (std::int64_t r = 0; r < matrix.rows; ++r) {
-    const auto row = std::as_bytes(matrix.row(r));
-    bytes.append(reinterpret_cast<const char*>(row.data()), row.size());
-  }
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t three = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      three = three << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      text += i + j > bytes.size() ? '=' : kDigits[three >> (18 - 6 * j) & 63];
-    }
-  }
-  return text;
 }
 
 Json text_json(Json target, const std::string& text) {
@@ -139,10 +115,9 @@ Json tensors_json(const Story& story, TensorEncoding encoding) {
   for (const TraceTensor& tensor : story.trace.tensors()) {
     const auto found = to_write.find(tensor.name);
     if (found == to_write.end()) continue;
-    tensors[tensor.name] =
-        found->second == PageRows::all
-            ? tensor_json(story, tensor, encoding)
-            : tensor_json(story, only_row_of(tensor, story.token), encoding);
+    tensors[tensor.name] = found->second == PageRows::all
+                               ? tensor_json(story, tensor, encoding)
+                               : tensor_json(story, only_row_of(tensor, story.token), encoding);
   }
   return tensors;
 }

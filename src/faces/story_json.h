@@ -36,8 +36,8 @@ enum class TensorEncoding : std::uint8_t { arrays, base64 };
 ///   cost      {seconds, operations, bytes, attention_seconds, attention_operations,
 ///              operations_ceiling}
 ///
-/// Base64 stories hold what a page shows (page_tensors): a recipe may name an operand that `tensors`
-/// does not hold. A step of a later telling that is the first telling's word for word is
+/// Base64 stories hold what a page shows (page_tensors): a recipe may name an operand that
+/// `tensors` does not hold. A step of a later telling that is the first telling's word for word is
 /// {number, as_in_first: true} there.
 std::string story_to_json(const Story& story, TensorEncoding encoding);
 

@@ -120,6 +120,8 @@ class Kept(unittest.TestCase):
     def test_json_html_and_svg_name_the_same_run(self):
         self.assertEqual(json.loads(self.story.to_json())["hash"], self.story.hash)
         self.assertIn(self.story.hash, self.story.to_html())
+        self.assertEqual(json.loads(self.story.to_notebook())["metadata"]["limelight"]["hash"],
+                         self.story.hash)
         for figure in ("matrix", "heads", "arcs"):
             svg = self.story.to_svg(figure)
             ElementTree.fromstring(svg)
