@@ -107,7 +107,13 @@ class StoryTeller:
 
     def __init__(self, model: str, senses: str) -> None: ...
     def tell(
-        self, text: str, word: str | None, layer: int | None, head: int | None, detail: str
+        self,
+        text: str,
+        word: str | None,
+        layer: int | None,
+        head: int | None,
+        detail: str,
+        bug: str | None,
     ) -> Story: ...
 
 class Story:

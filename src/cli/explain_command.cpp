@@ -1,5 +1,6 @@
 // limelight explain: one text, one word, one head, every number, told in twelve steps.
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <memory>
 
 #include "base/atomic_file.h"
+#include "base/printable.h"
 #include "cli/command.h"
 #include "cli/pager.h"
 #include "cli/story_files.h"
@@ -35,6 +37,7 @@ struct ExplainArguments {
   std::int64_t layer = 0;
   std::int64_t head = 0;
   int step = 0;
+  std::string bug;
   bool all = false;
   std::string model;
   std::string format = "text";
@@ -87,8 +90,24 @@ StoryDetail detail_for(const ExplainArguments& arguments, const LoadedModel& mod
              : StoryDetail::row;
 }
 
+/// The step that is asked for is one that will be told.
+void check_step(const ExplainArguments& arguments) {
+  const int steps = arguments.request.bug ? kStepCount + 1 : kStepCount;
+  if (!arguments.text.step || (*arguments.text.step >= 1 && *arguments.text.step <= steps)) return;
+  throw Mistake(fmt::format("--step: there is no step {}; the steps are 1 to {}{}",
+                            *arguments.text.step, steps,
+                            arguments.request.bug ? "" : ", and 13 with --bug"));
+}
+
+Bug bug_or_mistake(const std::string& name) {
+  if (const auto bug = bug_named(name)) return *bug;
+  throw Mistake(fmt::format("--bug: there is no bug called \"{}\"; they are {}", printable(name),
+                            bug_names()));
+}
+
 int explain_text(ExplainArguments arguments) {
   StoryRequest& request = arguments.request;
+  check_step(arguments);
   if (request.text == "-") request.text = read_standard_input();
   const std::filesystem::path folder =
       arguments.model.empty() ? built_in_model() : std::filesystem::path(arguments.model);
@@ -125,12 +144,16 @@ void add_what(CLI::App& command, const std::shared_ptr<ExplainArguments>& argume
       ->type_name("H");
   command.add_option("--model", arguments->model, "A model's folder (default: lantern, built in)")
       ->type_name("DIR");
+  command
+      .add_option(
+          "--bug", arguments->bug,
+          "Make one mistake on purpose in every layer, and tell what it breaks: " + bug_names())
+      ->type_name("NAME");
 }
 
 void add_how(CLI::App& command, const std::shared_ptr<ExplainArguments>& arguments) {
   CLI::Option* step =
-      command.add_option("--step", arguments->step, "One of the twelve steps alone, 1 to 12")
-          ->check(CLI::Range(1, kStepCount))
+      command.add_option("--step", arguments->step, "One step alone, 1 to 12; 13 with --bug")
           ->type_name("N");
   CLI::Option* brief =
       command.add_flag("--brief", arguments->text.brief, "Each step in a line or two")
@@ -170,6 +193,7 @@ void add_explain_command(CLI::App& app, int& exit_status) {
       "  limelight explain \"The lamp on the table gave a warm light\"\n"
       "  limelight explain \"He sat on the river bank\" --word river --layer 1 --head 0 --step 8\n"
       "  limelight explain \"The bag was light\" --brief\n"
+      "  limelight explain \"The bag was light\" --bug no_scale --step 13\n"
       "  limelight explain \"The bag was light\" --format json | python3 -m json.tool | less");
   auto arguments = std::make_shared<ExplainArguments>();
   add_what(*command, arguments);
@@ -180,6 +204,7 @@ void add_explain_command(CLI::App& app, int& exit_status) {
     if (given("--word")) arguments->request.word = arguments->word;
     if (given("--layer")) arguments->request.layer = arguments->layer;
     if (given("--head")) arguments->request.head = arguments->head;
+    if (given("--bug")) arguments->request.bug = bug_or_mistake(arguments->bug);
     if (given("--step")) arguments->text.step = arguments->step;
     exit_status = explain_text(*arguments);
   });

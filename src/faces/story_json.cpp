@@ -198,6 +198,11 @@ Json tellings_json(const Story& story, TensorEncoding encoding) {
   return tellings;
 }
 
+Json bug_json(const KnownBug& bug) {
+  return {{"name", bug.name},   {"title", bug.title}, {"text", bug.text},
+          {"wrong", bug.wrong}, {"right", bug.right}, {"recognise", bug.recognise}};
+}
+
 Json guesses_json(const Story& story) {
   Json guesses = Json::array();
   for (const Guess& guess : story.guesses) {
@@ -245,6 +250,7 @@ std::string story_to_json(const Story& story, TensorEncoding encoding) {
   json["head"] = told.head;
   json["effective_words"] = number_json(told.effective_words);
   if (!told.reason.empty()) json["head_chosen_because"] = told.reason;
+  if (story.damage) json["bug"] = bug_json(known_bug(story.damage->bug));
   if (encoding == TensorEncoding::arrays) {
     for (const char* name : {"query", "key", "value", "scores", "weights", "context"}) {
       json[name] = rows_json(story.trace.values(head_tensor(told.layer, told.head, name)));

@@ -18,6 +18,8 @@ enum class TensorEncoding : std::uint8_t { arrays, base64 };
 ///   tokens    [{id, text, bytes where the text is not UTF-8}]
 ///   word      {text, first_token, token, chosen_because}
 ///   layer, head, effective_words, head_chosen_because     of the first telling
+///   bug       {name, title, text, wrong, right, recognise} of a run that is wrong on purpose; its
+///             last step says what breaks
 ///   query, key, value, scores, weights, context           of that head, a row a token; arrays only
 ///   tensors   {NAME: {axes, shape, rows where not all tokens, values (arrays) or data (base64),
 ///              recipe {operation, operands, factor},

@@ -80,7 +80,7 @@ struct Step {
   std::string falls_short;  ///< "" where it does not
 };
 
-/// The twelve steps, told of one layer and head.
+/// The twelve steps, told of one layer and head; of a run that is wrong on purpose, a thirteenth.
 struct Telling {
   std::int64_t layer = 0;
   std::int64_t head = 0;
@@ -119,6 +119,7 @@ struct StoryRequest {
   std::optional<std::int64_t> head;
   StoryDetail detail = StoryDetail::head;
   int guesses = 5;
+  std::optional<Bug> bug;  ///< made on purpose, in every layer
   /// Told the word, gives texts to compare it in; none where this is empty or the word has none.
   std::function<std::vector<Companion>(const std::string& word)> companions;
 };
@@ -145,6 +146,25 @@ struct CompanionRun {
   Matrix path;  ///< [depth, width]: the embedding, then the stream after each layer
 };
 
+/// The same measure of two runs.
+struct RightAndWrong {
+  double right = 0;
+  double wrong = 0;
+};
+
+/// What a run that is wrong on purpose is held against: the run without the mistake.
+struct Damage {
+  Bug bug = Bug::softmax_over_queries;
+  Trace right;  ///< of the layers, heads and tokens that the story keeps
+  std::vector<Guess> right_guesses;
+  /// With another last word: the largest move of an earlier word's vector after the final norm, in
+  /// parts of the largest number there. None where there is no earlier word.
+  std::optional<RightAndWrong> moved_by_last_word;
+  /// With the words before the last one reversed: how far moves what attention writes for the last
+  /// word in layer 0, in parts of its length. None where they read the same backwards.
+  std::optional<RightAndWrong> moved_by_order;
+};
+
 /// One run of a model on a text, told in steps. Everything a face shows is in here; a face computes
 /// nothing.
 struct Story {
@@ -167,6 +187,7 @@ struct Story {
   std::vector<NearWord> nearest_before;  ///< to the word's embedding
   std::vector<NearWord> nearest_after;   ///< to its stream after the last layer
   std::vector<CompanionRun> companions;
+  std::optional<Damage> damage;   ///< of a run that is wrong on purpose
   std::vector<Telling> tellings;  ///< the first is the one asked for or chosen
 
   const Telling& told() const { return tellings.front(); }

@@ -76,4 +76,13 @@ void add_ablation_tensors(Trace& trace, std::int64_t layer, std::int64_t head) {
   add_mix("input_mix", "weights");
 }
 
+void add_right_weights(Trace& trace, const Trace& right) {
+  constexpr std::string_view kWeights = ".weights";
+  for (const TraceTensor& tensor : right.tensors()) {
+    if (!tensor.name.ends_with(kWeights)) continue;
+    const std::string head = tensor.name.substr(0, tensor.name.size() - kWeights.size());
+    trace.add(head + ".right_weights", tensor.axes, rows_of(tensor.values, {}), {}, tensor.rows);
+  }
+}
+
 }  // namespace limelight

@@ -24,4 +24,8 @@ void add_similarity_tensors(Trace& trace, std::span<const std::int64_t> rows);
 ///   input_mix          weights x norm_1: no value matrix           [token, width]
 void add_ablation_tensors(Trace& trace, std::int64_t layer, std::int64_t head);
 
+/// Adds, beside every head's weights in `trace`, those of another run: right_weights, given.
+/// REQUIRES: `right` has the same heads.
+void add_right_weights(Trace& trace, const Trace& right);
+
 }  // namespace limelight

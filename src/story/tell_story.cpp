@@ -5,18 +5,20 @@
 #include <numeric>
 
 #include "story/cost.h"
+#include "story/damage.h"
 #include "story/located_word.h"
 #include "story/steps/measures.h"
 #include "story/steps/steps.h"
 #include "story/story.h"
 #include "story/story_hash.h"
 #include "story/story_tensors.h"
+#include "story/vocabulary.h"
 #include "trace/selectivity.h"
 
 namespace limelight {
 namespace {
 
-constexpr std::int64_t kNearest = 5;
+constexpr int kNearest = 5;
 
 Status check_range(const char* what, std::optional<std::int64_t> index, std::int64_t count) {
   if (!index || (*index >= 0 && *index < count)) return success();
@@ -31,70 +33,40 @@ std::string reason_of(const StoryRequest& request, const HeadChoice& choice) {
                                 : "chosen because its row is the most selective";
 }
 
-TraceSelection selection_for(StoryDetail detail, const HeadChoice& choice, std::int64_t token) {
+TraceSelection selection_for(const StoryRequest& request, const HeadChoice& choice,
+                             std::int64_t token) {
   TraceSelection selection;
   selection.path_of = token;
-  if (detail != StoryDetail::model) selection.layers = {choice.layer};
-  if (detail == StoryDetail::row) selection.tokens = {token};
+  if (request.detail != StoryDetail::model) selection.layers = {choice.layer};
+  if (request.detail == StoryDetail::row) selection.tokens = {token};
+  // The first word has the most future: where a mask is wrong, its row shows it.
+  if (selection.tokens && request.bug && token > 0) selection.tokens = {0, token};
   return selection;
 }
 
-std::vector<Guess> guess_next(const Tokenizer& tokenizer, std::span<const float> logits,
-                              int count) {
-  std::vector<TokenId> order(
-      static_cast<std::size_t>(std::min<std::int64_t>(tokenizer.vocab_size(), std::ssize(logits))));
-  std::iota(order.begin(), order.end(), 0);
-  const auto logit = [&](TokenId id) { return logits[static_cast<std::size_t>(id)]; };
-  const auto kept = std::min<std::ptrdiff_t>(count, std::ssize(order));
-  std::partial_sort(order.begin(), order.begin() + kept, order.end(),
-                    [&](TokenId a, TokenId b) { return logit(a) > logit(b); });
-  double sum = 0;
-  const double maximum = *std::ranges::max_element(logits);
-  for (const double value : logits) sum += std::exp(value - maximum);
-  std::vector<Guess> guesses;
-  for (std::ptrdiff_t i = 0; i < kept; ++i) {
-    const TokenId id = order[static_cast<std::size_t>(i)];
-    guesses.push_back(
-        {id, std::string(tokenizer.bytes_of(id)), std::exp(logit(id) - maximum) / sum});
-  }
-  return guesses;
-}
-
-std::vector<NearWord> nearest_words(const LoadedModel& model, std::span<const float> vector) {
-  const TransformerConfig& config = model.transformer.config();
-  const MatrixView table = {model.transformer.parameter_views().token_embedding,
-                            std::min<std::int64_t>(config.vocab_size, model.tokenizer.vocab_size()),
-                            config.width};
-  const std::vector<float> cosines = cosines_with_rows(table, vector);
-  std::vector<NearWord> nearest;
-  for (const std::int64_t id : largest_columns(cosines, kNearest)) {
-    nearest.push_back({std::string(model.tokenizer.bytes_of(static_cast<TokenId>(id))),
-                       cosines[static_cast<std::size_t>(id)]});
-  }
-  return nearest;
-}
-
 /// The word's stream in another text. Its own future is left out: a causal model does not see it.
-CompanionRun run_companion(const LoadedModel& model, const Companion& companion) {
+CompanionRun run_companion(const LoadedModel& model, const Companion& companion,
+                           const WrongModel* wrong) {
   std::vector<TokenId> ids = model.tokenizer.encode(companion.text);
   std::vector<std::string> texts;
   for (const TokenId id : ids) texts.emplace_back(model.tokenizer.bytes_of(id));
   const std::int64_t token =
       tokens_of(texts, {companion.offset, companion.offset + companion.length}).last;
   ids.resize(static_cast<std::size_t>(token) + 1);
-  const Trace trace = record_trace(model.transformer, ids,
-                                   {.layers = std::vector<std::int64_t>{}, .path_of = token});
+  const Trace trace = record_trace(
+      model.transformer, ids, {.layers = std::vector<std::int64_t>{}, .path_of = token}, wrong);
   return {companion, *trace.at("stream_path").storage};
 }
 
-void gather_companions(const LoadedModel& model, const StoryRequest& request, Story& story) {
+void gather_companions(const LoadedModel& model, const StoryRequest& request,
+                       const WrongModel* wrong, Story& story) {
   if (!request.companions) return;
   const std::int64_t window = model.transformer.config().context_length;
   for (const Companion& companion : request.companions(story.word)) {
     if (companion.text == story.text) continue;
     // A token is at least one byte: what fits in bytes fits in tokens.
     if (std::ssize(companion.text) > window) continue;
-    story.companions.push_back(run_companion(model, companion));
+    story.companions.push_back(run_companion(model, companion, wrong));
   }
 }
 
@@ -125,12 +97,13 @@ Telling tell(const Narrator& narrator) {
         scale_step, mask_step, value_step, heads_step, change_step, proof_step}) {
     telling.steps.push_back(make(narrator));
   }
+  if (narrator.story.damage) telling.steps.push_back(wrong_step(narrator));
   return telling;
 }
 
 /// Everything of a story but its tellings.
 Story gather(const LoadedModel& model, const StoryRequest& request, LocatedWord word,
-             const HeadChoice& choice) {
+             const HeadChoice& choice, const WrongModel* wrong) {
   Story story;
   story.config = model.transformer.config();
   story.text = request.text;
@@ -140,19 +113,23 @@ Story gather(const LoadedModel& model, const StoryRequest& request, LocatedWord 
   story.word_reason = std::move(word.reason);
   story.first_token = word.first_token;
   story.token = word.token;
-  story.hash = story_hash(model.transformer, story, choice.layer, choice.head);
+  story.hash = story_hash(model.transformer, story, choice.layer, choice.head, request.bug);
 
-  const TraceSelection selection = selection_for(request.detail, choice, story.token);
-  story.trace = record_trace(model.transformer, story.ids, selection);
+  const TraceSelection selection = selection_for(request, choice, story.token);
+  story.trace = record_trace(model.transformer, story.ids, selection, wrong);
   add_similarity_tensors(story.trace, selection.tokens ? std::span(*selection.tokens)
                                                        : std::span<const std::int64_t>());
   for (const HeadChoice& head : heads_to_tell(story, choice, request.detail)) {
     add_ablation_tensors(story.trace, head.layer, head.head);
   }
+  if (wrong != nullptr) {
+    story.damage = measure_damage(model, *wrong, story.ids, selection, request.guesses);
+    add_right_weights(story.trace, story.damage->right);
+  }
   const MatrixView path = story.trace.values("stream_path");
-  story.nearest_before = nearest_words(model, path.row(0));
-  story.nearest_after = nearest_words(model, path.row(path.rows - 1));
-  gather_companions(model, request, story);
+  story.nearest_before = nearest_words(model, path.row(0), kNearest);
+  story.nearest_after = nearest_words(model, path.row(path.rows - 1), kNearest);
+  gather_companions(model, request, wrong, story);
   story.proof = prove(story.trace);
   story.cost = measure_cost(model.transformer, story.ids);
   story.guesses = guess_next(model.tokenizer, story.trace.values("logits").row(0), request.guesses);
@@ -174,7 +151,9 @@ Result<Story> tell_story(const LoadedModel& model, const StoryRequest& request,
   if (!word) return word.failure();
   const HeadChoice choice =
       choose_head(model.transformer, word->ids, word->token, request.layer, request.head);
-  Story story = gather(model, request, std::move(*word), choice);
+  std::optional<WrongModel> wrong;
+  if (request.bug) wrong = make_wrong(model.transformer, *request.bug);
+  Story story = gather(model, request, std::move(*word), choice, wrong ? &*wrong : nullptr);
   for (const HeadChoice& head : heads_to_tell(story, choice, request.detail)) {
     const bool first = head.layer == choice.layer && head.head == choice.head;
     story.tellings.push_back(

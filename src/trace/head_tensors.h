@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct HeadPlace {
   std::int64_t layer;
   std::int64_t head;
   std::span<const std::int64_t> rows;
+  std::optional<Bug> bug = {};  ///< made in the run that is recorded
 };
 
 /// Adds a head's parameters, its query, key and value (cut from qkv [tokens, 3 * width]), and what

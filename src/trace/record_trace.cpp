@@ -33,8 +33,10 @@ std::vector<std::int64_t> chosen_of(const std::optional<std::vector<std::int64_t
 /// out is `given`: there is nothing to prove it from.
 class TraceRecorder : public Recorder {
  public:
-  TraceRecorder(const Transformer& model, const TraceSelection& selection, Trace& trace)
+  TraceRecorder(const Transformer& model, const TraceSelection& selection, std::optional<Bug> bug,
+                Trace& trace)
       : model_(model),
+        bug_(bug),
         config_(model.config()),
         trace_(trace),
         layers_(chosen_of(selection.layers, config_.num_layers, "layers")),
@@ -83,7 +85,7 @@ class TraceRecorder : public Recorder {
         return;
       case Door::lse:
         for (const std::int64_t head : heads_) {
-          add_head_scores(trace_, {model_, layer, head, rows_}, qkv_, seen.row(head));
+          add_head_scores(trace_, {model_, layer, head, rows_, bug_}, qkv_, seen.row(head));
         }
         return;
       case Door::context:
@@ -216,6 +218,7 @@ class TraceRecorder : public Recorder {
   }
 
   const Transformer& model_;
+  std::optional<Bug> bug_;
   const TransformerConfig& config_;
   Trace& trace_;
   std::vector<std::int64_t> layers_, heads_;
@@ -244,12 +247,14 @@ void add_logits(const Transformer& model, Trace& trace) {
 }  // namespace
 
 Trace record_trace(const Transformer& model, std::span<const std::int32_t> ids,
-                   const TraceSelection& selection) {
+                   const TraceSelection& selection, const WrongModel* wrong) {
   Trace trace;
   trace.ids.assign(ids.begin(), ids.end());
-  TraceRecorder recorder(model, selection, trace);
+  const Transformer& running = wrong != nullptr ? wrong->transformer : model;
+  TraceRecorder recorder(model, selection,
+                         wrong != nullptr ? std::optional(wrong->bug) : std::nullopt, trace);
   Activations activations(model.config(), 1, std::ssize(ids), /*keep_all_layers=*/false);
-  model.forward(ids, activations, &recorder);
+  running.forward(ids, activations, &recorder);
   recorder.finish();
   add_logits(model, trace);
   return trace;

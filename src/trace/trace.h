@@ -14,6 +14,7 @@
 #include "model/transformer.h"
 #include "trace/matrix.h"
 #include "trace/recipe.h"
+#include "trace/wrong/wrong_attention.h"
 
 namespace limelight {
 
@@ -93,8 +94,10 @@ std::string layer_tensor(std::int64_t layer, std::string_view name);
 std::string head_tensor(std::int64_t layer, std::int64_t head, std::string_view name);
 
 /// Runs the model over the ids with a recorder at each door.
+/// With `wrong`, made from `model`, it is that one which runs: the tensors are what it left, the
+/// recipes and parameters stay the right ones, so the proof shows where the run leaves them.
 /// Throws Error when the ids do not fit the model or the selection names what it does not have.
 Trace record_trace(const Transformer& model, std::span<const std::int32_t> ids,
-                   const TraceSelection& selection = {});
+                   const TraceSelection& selection = {}, const WrongModel* wrong = nullptr);
 
 }  // namespace limelight

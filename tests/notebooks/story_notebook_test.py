@@ -97,6 +97,18 @@ class StoryNotebook(unittest.TestCase):
                     self.assertIn(f"{name}, row {place // shape[1]}, column {place % shape[1]}",
                                   str(raised.exception))
 
+    def test_a_run_that_is_wrong_on_purpose_shows_where(self):
+        for bug, wrong in (("no_scale", "scores"), ("mask_after_softmax", "weights"),
+                           ("finite_mask", "masked_scores")):
+            with self.subTest(bug):
+                path = self.folder / "wrong.ipynb"
+                subprocess.run([PROGRAM, "explain", TEXT, "--brief", "--bug", bug, "--notebook", str(path)],
+                               stdout=subprocess.PIPE, timeout=300, check=False)
+                names, printed = run_cells(json.loads(path.read_text()))
+                found = {line.partition(",")[0].rpartition(".")[2] for line in names["disagreed"]}
+                self.assertEqual(found, {wrong})
+                self.assertIn(f"{bug}: ", printed)
+
     def test_no_text_is_markup(self):
         path, _ = make(self.folder, HOSTILE)
         for cell in json.loads(path.read_text())["cells"]:

@@ -5,8 +5,10 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "model/tiny_model.h"
+#include "trace/proof.h"
 
 namespace limelight {
 namespace {
@@ -142,7 +144,7 @@ TEST_P(EveryBug, IsThatMistakeInFloat64) {
 
 TEST_P(EveryBug, IsMadeInEveryLayerAndHead) {
   const Bug bug = GetParam();
-  const Transformer wrong = make_wrong(test::tiny_model(), bug);
+  const Transformer wrong = make_wrong(test::tiny_model(), bug).transformer;
   Keeper keeper = run(wrong, test::tiny_ids(kLength));
   const std::int64_t dim = wrong.config().head_dim();
   for (std::int64_t layer = 0; layer < wrong.config().num_layers; ++layer) {
@@ -158,7 +160,7 @@ TEST_P(EveryBug, ChangesTheRunUnlessItIsTheHarmlessOne) {
   const Transformer model = test::tiny_model();
   const auto ids = test::tiny_ids(kLength);
   const Matrix right = run(model, ids).seen[{Door::ln_f, 0}];
-  const Matrix wrong = run(make_wrong(model, GetParam()), ids).seen[{Door::ln_f, 0}];
+  const Matrix wrong = run(make_wrong(model, GetParam()).transformer, ids).seen[{Door::ln_f, 0}];
   double largest = 0;
   for (std::size_t i = 0; i < right.values.size(); ++i) {
     largest = std::max<double>(largest, std::fabs(right.values[i] - wrong.values[i]));
@@ -171,7 +173,7 @@ TEST_P(EveryBug, ChangesTheRunUnlessItIsTheHarmlessOne) {
 }
 
 TEST_P(EveryBug, TakesABatchAsItTakesEachText) {
-  const Transformer wrong = make_wrong(test::tiny_model(), GetParam());
+  const Transformer wrong = make_wrong(test::tiny_model(), GetParam()).transformer;
   std::vector<std::int32_t> both = test::tiny_ids(kLength, 1);
   const auto second = test::tiny_ids(kLength, 2);
   both.insert(both.end(), second.begin(), second.end());
@@ -186,10 +188,75 @@ TEST_P(EveryBug, TakesABatchAsItTakesEachText) {
   }
 }
 
+/// The invariants of a run with this bug that do not hold, by their first words.
+std::vector<std::string> broken(Bug bug) {
+  const Transformer model = test::tiny_model();
+  const WrongModel wrong = make_wrong(model, bug);
+  const Proof proof = prove(record_trace(model, test::tiny_ids(kLength), {}, &wrong));
+  std::vector<std::string> names;
+  for (const InvariantProof& invariant : proof.invariants) {
+    if (!invariant.holds) names.push_back(invariant.invariant);
+  }
+  return names;
+}
+
+TEST(WrongAttention, LeavesItsRecipesWhereItIsWrongAndNowhereElse) {
+  const std::string sums = "every row of weights sums to 1";
+  const std::string masked = "masked weights are exactly 0";
+  const std::string hull = "each context lies within the hull of the values it can see";
+  const std::string close = "every tensor is float64's, up to float32's rounding";
+  using testing::ElementsAre;
+  EXPECT_THAT(broken(Bug::softmax_over_queries), ElementsAre(sums, hull, close));
+  EXPECT_THAT(broken(Bug::scale_by_width), ElementsAre(close));
+  EXPECT_THAT(broken(Bug::no_scale), ElementsAre(close));
+  EXPECT_THAT(broken(Bug::mask_after_softmax), ElementsAre(sums, hull, close));
+  EXPECT_THAT(broken(Bug::mask_after_softmax_renormalised), ElementsAre());
+  EXPECT_THAT(broken(Bug::finite_mask), ElementsAre(masked, hull, close));
+  EXPECT_THAT(broken(Bug::heads_wrong_axis), ElementsAre(close));
+  EXPECT_THAT(broken(Bug::no_position), ElementsAre(close));
+}
+
+TEST_P(EveryBug, IsProvenWrongInTheTensorThatItTouches) {
+  const Transformer model = test::tiny_model();
+  const WrongModel wrong = make_wrong(model, GetParam());
+  const Proof proof = prove(record_trace(model, test::tiny_ids(kLength), {}, &wrong));
+  const std::map<Bug, std::set<std::string>> touched = {
+      {Bug::softmax_over_queries, {"weights"}},
+      {Bug::scale_by_width, {"scores"}},
+      {Bug::no_scale, {"scores"}},
+      {Bug::mask_after_softmax, {"weights"}},
+      {Bug::mask_after_softmax_renormalised, {}},
+      {Bug::finite_mask, {"masked_scores"}},
+      {Bug::heads_wrong_axis, {"query", "key", "value"}},
+      {Bug::no_position, {"embedding"}},
+  };
+  std::set<std::string> found;
+  for (const TensorProof& tensor : proof.tensors) {
+    if (tensor.relative() <= kLargestRelative) continue;
+    found.insert(tensor.tensor.substr(tensor.tensor.rfind('.') + 1));
+  }
+  EXPECT_EQ(found, touched.at(GetParam()));
+}
+
+// A story of one row records what a story of all rows does.
+TEST_P(EveryBug, IsRecordedAlikeByRowAndWhole) {
+  const Transformer model = test::tiny_model();
+  const WrongModel wrong = make_wrong(model, GetParam());
+  const auto ids = test::tiny_ids(kLength);
+  const Trace whole = record_trace(model, ids, {}, &wrong);
+  const Trace row = record_trace(model, ids, {.tokens = std::vector<std::int64_t>{4}}, &wrong);
+  for (const char* name : {"query", "dots", "scores", "weights", "context"}) {
+    const std::string tensor = head_tensor(1, 1, name);
+    EXPECT_THAT(row.row(tensor, 4),
+                testing::Pointwise(testing::FloatNear(1e-6f), whole.row(tensor, 4)));
+  }
+}
+
 TEST(WrongAttention, PositionForgottenLeavesTheTokensRows) {
   const Transformer model = test::tiny_model();
   const auto ids = test::tiny_ids(kLength);
-  const Matrix embedding = run(make_wrong(model, Bug::no_position), ids).seen[{Door::embedding, 0}];
+  const Matrix embedding =
+      run(make_wrong(model, Bug::no_position).transformer, ids).seen[{Door::embedding, 0}];
   for (std::int64_t t = 0; t < kLength; ++t) {
     const float* row = model.parameter_views().token_embedding +
                        ids[static_cast<std::size_t>(t)] * model.config().width;
@@ -198,7 +265,7 @@ TEST(WrongAttention, PositionForgottenLeavesTheTokensRows) {
 }
 
 TEST(WrongAttention, HasNoGradients) {
-  const Transformer wrong = make_wrong(test::tiny_model(), Bug::no_scale);
+  const Transformer wrong = make_wrong(test::tiny_model(), Bug::no_scale).transformer;
   const auto ids = test::tiny_ids(kLength);
   Activations activations(wrong.config(), 1, kLength, true);
   wrong.forward(ids, activations);

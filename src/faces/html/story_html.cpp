@@ -17,10 +17,9 @@ constexpr int kTitleColumns = 80;
 std::string story_to_html(const Story& story) {
   const std::string json = story_to_json(story, TensorEncoding::base64);
   HtmlPage page;
-  page.title =
-      fmt::format("“{}” in “{}”, told by {} ({})", printable_cell(story.word),
-                  printable_cell(story.text, kTitleColumns), printable_cell(story.model_name),
-                  story.hash.substr(0, 8));
+  page.title = fmt::format("“{}” in “{}”, told by {} ({})", printable_cell(story.word),
+                           printable_cell(story.text, kTitleColumns),
+                           printable_cell(story.model_name), story.hash.substr(0, 8));
   page.summary =
       fmt::format("Attention in twelve steps: what the model {} makes of “{}” in “{}”. {}",
                   printable_cell(story.model_name), printable_cell(story.word), story.text,

@@ -50,10 +50,12 @@ class NotebookWriter {
     cells_.code(kNotebookPreamble);
     for (const Step& step : story_.told().steps) write_step(step);
     cells_.markdown(
-        "## All of it\n\nWhatever the numbers are: every tensor was computed again, rows of "
-        "weights "
-        "sum to 1, and what the mask hides has a weight of exactly 0.");
-    cells_.code(kNotebookInvariants);
+        story_.damage
+            ? "## What does not agree"
+            : "## All of it\n\nWhatever the numbers are: every tensor was computed again, rows of "
+              "weights "
+              "sum to 1, and what the mask hides has a weight of exactly 0.");
+    cells_.code(story_.damage ? kNotebookDamage : kNotebookInvariants);
     return std::move(cells_).finish({{"hash", story_.hash},
                                      {"model", story_.model_name},
                                      {"layer", story_.told().layer},
@@ -70,6 +72,14 @@ class NotebookWriter {
         "same.",
         markdown_text(story_.word), markdown_text(story_.text), markdown_text(story_.model_name),
         told.layer, told.head, story_.hash));
+    if (story_.damage) {
+      const KnownBug& bug = known_bug(story_.damage->bug);
+      cells_.markdown(
+          fmt::format("**This run is wrong on purpose: `{}`.** {} Cells that compute again what "
+                      "the mistake made "
+                      "say that it does not agree; the last cell lists them.",
+                      bug.name, markdown_text(bug.text)));
+    }
   }
 
   std::string stored_tensors() const {
@@ -89,7 +99,12 @@ class NotebookWriter {
     }
     source += "}\n" + made + "}\nTOKENS = [";
     for (const std::string& text : story_.token_texts) source += python_literal(text) + ", ";
-    return source + fmt::format("]\nWORD = {}  # the token that is looked at", story_.token);
+    const std::string bug =
+        story_.damage ? python_literal(known_bug(story_.damage->bug).name) : std::string("None");
+    return source + fmt::format(
+                        "]\nWORD = {}  # the token that is looked at\n"
+                        "BUG = {}  # the mistake that was made on purpose",
+                        story_.token, bug);
   }
 
   void write_step(const Step& step) {

@@ -50,6 +50,7 @@ class StoryWriter {
     text += fmt::format("; layer {}, head {}", told.layer, told.head);
     text += told.reason.empty() ? "." : ", " + told.reason + ".";
     paragraph(text);
+    if (story_.damage) warning(known_bug(story_.damage->bug));
   }
 
   void step(const Step& step) {
@@ -64,6 +65,7 @@ class StoryWriter {
   }
 
   void brief(const Step& step) {
+    if (step.id == "wrong") return this->step(step);
     heading(step);
     const auto formula = std::ranges::find_if(step.blocks, [](const StoryBlock& block) {
       return std::holds_alternative<Formula>(block);
@@ -90,6 +92,14 @@ class StoryWriter {
   void line(const std::string& text = "") { out_ += text + "\n"; }
   void paragraph(const std::string& text, int indent = 0) {
     line(wrapped(text, style_.width, indent));
+  }
+
+  void warning(const KnownBug& bug) {
+    line();
+    paragraph(style_.bold("This run is wrong on purpose: ") + std::string(bug.name) + ". " +
+              std::string(bug.text) +
+              " The steps tell what it computed, also where they say what a right run does; the "
+              "last one says what breaks.");
   }
 
   /// A remark under a table.

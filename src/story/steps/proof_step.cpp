@@ -42,15 +42,15 @@ std::string cost_in_words(const Narrator& n) {
   const Cost& cost = n.story.cost;
   const double rate = cost.operations / cost.seconds;
   return fmt::format(
-      "The model's run over these {} tokens took {}: {:.1f} million multiplications and additions, "
+      "{} run over these {} tokens took {}: {:.1f} million multiplications and additions, "
       "{:.1f} MB of parameters and activations. That is {:.1f} GFLOP/s, {} of the {:.0f} GFLOP/s "
       "that this machine's multiply-add units reached when measured just now; a short text is over "
       "before they are busy. The attention of one layer alone took {}, {:.2f} million operations. "
       "The proof took {}.",
-      n.tokens(), seconds(cost.seconds), cost.operations / 1e6, cost.bytes / 1e6, rate / 1e9,
-      percent(rate / cost.operations_ceiling), cost.operations_ceiling / 1e9,
-      seconds(cost.attention_seconds), cost.attention_operations / 1e6,
-      seconds(n.story.proof.seconds));
+      n.story.damage ? "The right" : "The model's", n.tokens(), seconds(cost.seconds),
+      cost.operations / 1e6, cost.bytes / 1e6, rate / 1e9, percent(rate / cost.operations_ceiling),
+      cost.operations_ceiling / 1e9, seconds(cost.attention_seconds),
+      cost.attention_operations / 1e6, seconds(n.story.proof.seconds));
 }
 
 FactTable guesses(const Narrator& n) {

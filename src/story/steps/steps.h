@@ -20,6 +20,10 @@ Step heads_step(const Narrator& narrator);       ///< 10 several heads, and what
 Step change_step(const Narrator& narrator);      ///< 11 where the word went
 Step proof_step(const Narrator& narrator);       ///< 12 proof and cost
 
+/// After them, of a run that is wrong on purpose: what breaks, and what does not.
+/// REQUIRES: the story has its damage.
+Step wrong_step(const Narrator& narrator);
+
 inline constexpr int kStepCount = 12;
 
 }  // namespace limelight

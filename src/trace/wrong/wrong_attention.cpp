@@ -179,7 +179,7 @@ Matrix weights_with_stand_in(const Matrix& scores, float stand_in) {
   return softmax_rows(hidden(scores, stand_in));
 }
 
-Transformer make_wrong(const Transformer& model, Bug bug) {
+WrongModel make_wrong(const Transformer& model, Bug bug) {
   Transformer wrong(model.config(),
                     bug == Bug::no_position ? own_attention() : wrong_attention(bug));
   std::ranges::copy(model.parameters(), wrong.parameters().begin());
@@ -187,7 +187,7 @@ Transformer make_wrong(const Transformer& model, Bug bug) {
     const auto p = parameters_in(wrong.config(), wrong.layout(), wrong.parameters().data());
     std::fill_n(p.position_embedding, wrong.config().context_length * wrong.config().width, 0.0f);
   }
-  return wrong;
+  return {bug, std::move(wrong)};
 }
 
 }  // namespace limelight

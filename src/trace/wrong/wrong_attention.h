@@ -40,9 +40,14 @@ WrongHead attend_wrongly(Bug bug, const TransformerConfig& config, const float* 
 /// The weights that a causal mask with this stand-in for -infinity gives; scores [length, length].
 Matrix weights_with_stand_in(const Matrix& scores, float stand_in);
 
-/// A transformer with the same parameters that makes this mistake in every layer: what it attends
-/// with is attend_wrongly; with Bug::no_position its position rows are zero. It has no backward:
-/// that throws Error.
-Transformer make_wrong(const Transformer& model, Bug bug);
+/// A transformer that makes a mistake in every layer.
+struct WrongModel {
+  Bug bug;
+  Transformer transformer;
+};
+
+/// The same parameters, attending by attend_wrongly; with Bug::no_position its position rows are
+/// zero. It has no backward: that throws Error.
+WrongModel make_wrong(const Transformer& model, Bug bug);
 
 }  // namespace limelight
