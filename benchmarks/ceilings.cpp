@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/cpu_features.h"
 #include "base/multiply_add_rate.h"
 #include "benchmarks/measure.h"
 
@@ -143,6 +144,7 @@ Rate read_bandwidth(int threads) {
 
 Rate sgemm_rate(std::int64_t m, std::int64_t n, std::int64_t k, int threads) {
   const PoolSize pool(threads);
+  prepare_onednn();
   AlignedBuffer<float> a(static_cast<std::size_t>(m * k));
   AlignedBuffer<float> b(static_cast<std::size_t>(k * n));
   AlignedBuffer<float> c(static_cast<std::size_t>(m * n));

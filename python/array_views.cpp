@@ -40,6 +40,10 @@ Layout layout_of(const py::array& array, const std::string& name) {
         "bool, uint8, int8, int32 or int64, got " +
         text_of(array.dtype()));
   }
+  if (!array.dtype().attr("isnative").cast<bool>()) {
+    throw Error(name + ": expected numbers in this machine's byte order, got " +
+                text_of(array.dtype()));
+  }
   Layout layout = {*dtype, {}, {}};
   for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
     if (array.strides(axis) % array.itemsize() != 0) {

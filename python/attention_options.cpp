@@ -22,8 +22,30 @@ CausalAlignment alignment_for(const AttentionOptions& options, const py::object&
               " needs it without causal: \"top_left\" or \"bottom_right\"");
 }
 
+/// What stands behind `name`, or an Error that says what was expected.
+template <class T>
+T cast_to(const py::handle& object, const char* name, const char* expected) {
+  try {
+    return object.cast<T>();
+  } catch (const py::cast_error&) {
+    throw Error(std::string(name) + ": expected " + expected + ", got " +
+                py::repr(object).cast<std::string>());
+  }
+}
+
 std::int64_t window_side(const py::handle& side) {
-  return side.is_none() ? SlidingWindow::kUnlimited : side.cast<std::int64_t>();
+  return side.is_none() ? SlidingWindow::kUnlimited
+                        : cast_to<std::int64_t>(side, "window", "(left, right), numbers of keys");
+}
+
+SlidingWindow window_of(const py::object& window, CausalAlignment alignment) {
+  constexpr const char* kExpected = "(left, right), None for no limit";
+  if (!py::isinstance<py::sequence>(window) || py::len(window) != 2) {
+    throw Error(std::string("window: expected ") + kExpected + ", got " +
+                py::repr(window).cast<std::string>());
+  }
+  const auto sides = py::reinterpret_borrow<py::sequence>(window);
+  return {alignment, window_side(sides[0]), window_side(sides[1])};
 }
 
 }  // namespace
@@ -36,16 +58,13 @@ AttentionOptions attention_options(const py::dict& keywords) {
   const auto view = [&](const char* name) { return const_view(given(name), name); };
   const auto number = [&](const char* name) -> std::optional<double> {
     if (given(name).is_none()) return std::nullopt;
-    return given(name).cast<double>();
+    return cast_to<double>(given(name), name, "a number");
   };
   options.softmax_scale = number("softmax_scale");
   options.softcap = number("softcap");
   if (!given("causal").is_none()) options.causal = alignment_named(given("causal"), "causal");
   if (const py::object window = given("window"); !window.is_none()) {
-    const auto sides = window.cast<py::sequence>();
-    if (sides.size() != 2) throw Error("window: expected (left, right), None for no limit");
-    options.window = SlidingWindow{alignment_for(options, given("alignment"), "window"),
-                                   window_side(sides[0]), window_side(sides[1])};
+    options.window = window_of(window, alignment_for(options, given("alignment"), "window"));
   }
   if (!given("alibi_slopes").is_none()) {
     options.alibi =
@@ -62,8 +81,11 @@ AttentionOptions attention_options(const py::dict& keywords) {
   options.key_documents = view("key_documents");
   options.sinks = view("sinks");
   if (const double probability = number("dropout").value_or(0); probability != 0) {
-    options.dropout = Dropout{probability, given("dropout_seed").cast<std::uint64_t>(),
-                              given("dropout_stream").cast<std::uint32_t>()};
+    options.dropout = Dropout{probability,
+                              cast_to<std::uint64_t>(given("dropout_seed"), "dropout_seed",
+                                                     "an integer of 64 bits, 0 or more"),
+                              cast_to<std::uint32_t>(given("dropout_stream"), "dropout_stream",
+                                                     "an integer of 32 bits, 0 or more")};
   }
   return options;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, Literal, NamedTuple, Sequence
 
@@ -38,6 +39,8 @@ def _array(tensor: Any, name: str) -> Any:
                 raise Error(f"{name}: cannot be read through DLPack: {error}") from None
         else:
             tensor = np.asarray(tensor)
+    if not tensor.dtype.isnative:
+        tensor = tensor.astype(tensor.dtype.newbyteorder("="))
     if tensor.ndim > 0 and tensor.shape[-1] > 1 and tensor.strides[-1] != tensor.itemsize:
         tensor = np.ascontiguousarray(tensor)
     return tensor
@@ -63,6 +66,19 @@ _ARRAY_OPTIONS = (
     "query_documents",
     "key_documents",
     "sinks",
+)
+
+
+_OPTIONS = (
+    *_ARRAY_OPTIONS,
+    "softmax_scale",
+    "causal",
+    "window",
+    "alignment",
+    "softcap",
+    "dropout",
+    "dropout_seed",
+    "dropout_stream",
 )
 
 
@@ -159,6 +175,9 @@ def attention_backward(
     passed here as well. Gradients are summed in float32 (float64 for float64) and have the types of
     their tensors; those of mask-like integers do not exist. Raises Error as attention does.
     """
+    for name in options:
+        if name not in _OPTIONS:
+            raise TypeError(f"attention_backward() got an unexpected keyword argument {name!r}")
     arrays = {"query": _tensor(query, "query"), "key": _tensor(key, "key"),
               "value": _tensor(value, "value")}
     options = _options({"dropout_seed": 0, "dropout_stream": 0, **options})
@@ -196,30 +215,55 @@ def scaled_dot_product_attention(
             raise Error(f"{name}: expected at least 2 axes, got shape {array.shape}")
     if is_causal and attn_mask is not None:
         raise Error("attn_mask: cannot be given together with is_causal")
+    if not 0 <= dropout_p <= 1:
+        raise Error(f"dropout_p: expected a probability, from 0 to 1, got {dropout_p!r}")
     heads = [array.shape[-3] if array.ndim > 2 else 1 for array in arrays]
     if not enable_gqa and not (heads[0] == heads[1] == heads[2] or 1 in heads):
         raise Error(f"enable_gqa: needed for {heads[0]} query heads on {heads[1]} key heads")
-    batch = np.broadcast_shapes(*(array.shape[:-3] for array in arrays))
-    if not enable_gqa:
-        all_heads = max(heads)
-        heads = [all_heads] * 3
+    shapes = [array.shape for array in arrays]
+    try:
+        batch = np.broadcast_shapes(*(shape[:-3] for shape in shapes))
+        if not enable_gqa:
+            heads = [*np.broadcast_shapes(*((count,) for count in heads))] * 3
+    except ValueError:
+        raise Error(f"key, value: expected axes before the last two that broadcast with query's "
+                    f"{shapes[0]}, got {shapes[1]} and {shapes[2]}") from None
 
-    def flat(array: np.ndarray, count: int) -> np.ndarray:
-        full = np.broadcast_to(array, (*batch, count, *array.shape[-2:]))
-        return full.reshape(-1, *full.shape[-3:])
-
-    query, key, value = (flat(array, count) for array, count in zip(arrays, heads))
+    query, key, value = (_with_leading(array, (*batch, count)) for array, count in zip(arrays, heads))
     options: dict[str, Any] = {}
     if is_causal:
         options["causal"] = "top_left"
     if attn_mask is not None:
-        attn_mask = np.asarray(_array(attn_mask, "attn_mask"))
-        full = np.broadcast_to(attn_mask, (*batch, *np.broadcast_shapes(
-            attn_mask.shape[-3:-2], (heads[0],)), query.shape[2], key.shape[2]))
-        full = full.reshape(-1, *full.shape[-3:])
-        options["mask" if attn_mask.dtype == np.bool_ else "bias"] = full
+        name, mask = _torch_mask(attn_mask)
+        every = (*batch, heads[0], query.shape[2], key.shape[2])
+        try:
+            np.broadcast_to(mask, every)
+        except ValueError:
+            raise Error(f"attn_mask: expected a shape that broadcasts to {every}, "
+                        f"got {mask.shape}") from None
+        options[name] = _with_leading(mask, (*batch, mask.shape[-3] if mask.ndim > 2 else 1))
+    if dropout_p == 1:
+        value, dropout_p = np.zeros_like(value), 0
     if dropout_p > 0:
         options.update(dropout=dropout_p, dropout_seed=int.from_bytes(os.urandom(8), "little"))
     out = attention(query, key, value, softmax_scale=scale, **options)
     shape = (*batch, heads[0], *out.shape[-2:])
     return out.reshape(shape if max(a.ndim for a in arrays) > 2 else shape[-2:])
+
+
+def _with_leading(array: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:
+    """`array` [..., rows, columns] as [batch, heads, rows, columns], its axes before the last two
+    broadcast to `leading`."""
+    array = array.reshape((1,) * (2 - array.ndim) + array.shape)
+    full = np.broadcast_to(array, (*leading, *array.shape[-2:]))
+    return full.reshape((math.prod(leading[:-1]), leading[-1], *full.shape[-2:]))
+
+
+def _torch_mask(attn_mask: Any) -> tuple[str, np.ndarray]:
+    """Which option PyTorch's attn_mask is: bool hides, numbers are added."""
+    mask = np.asarray(_array(attn_mask, "attn_mask"))
+    if mask.dtype == np.bool_:
+        return "mask", mask
+    if mask.dtype.kind == "f" or mask.dtype == np.uint16 or str(mask.dtype) == "bfloat16":
+        return "bias", mask
+    raise Error(f"attn_mask: expected bool or a floating type, got {mask.dtype}")

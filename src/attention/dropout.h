@@ -8,19 +8,23 @@
 
 namespace limelight {
 
+inline constexpr int kPhiloxRounds = 10;
+inline constexpr std::array<std::uint32_t, 2> kPhiloxFactors = {0xD2511F53u, 0xCD9E8D57u};
+inline constexpr std::array<std::uint32_t, 2> kPhiloxKeySteps = {0x9E3779B9u, 0xBB67AE85u};
+
 /// Ten rounds of Philox 4x32 (Salmon, Moraes, Dror and Shaw 2011): four random words as a function
 /// of a counter and a key.
 inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                                std::array<std::uint32_t, 2> key) {
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t first = std::uint64_t{0xD2511F53u} * counter[0];
-    const std::uint64_t second = std::uint64_t{0xCD9E8D57u} * counter[2];
+  for (int round = 0; round < kPhiloxRounds; ++round) {
+    const std::uint64_t first = std::uint64_t{kPhiloxFactors[0]} * counter[0];
+    const std::uint64_t second = std::uint64_t{kPhiloxFactors[1]} * counter[2];
     counter = {static_cast<std::uint32_t>(second >> 32) ^ counter[1] ^ key[0],
                static_cast<std::uint32_t>(second),
                static_cast<std::uint32_t>(first >> 32) ^ counter[3] ^ key[1],
                static_cast<std::uint32_t>(first)};
-    key[0] += 0x9E3779B9u;
-    key[1] += 0xBB67AE85u;
+    key[0] += kPhiloxKeySteps[0];
+    key[1] += kPhiloxKeySteps[1];
   }
   return counter;
 }
@@ -43,6 +47,12 @@ class DropoutMask {
                    key_);
     return words[static_cast<std::size_t>(key & 3)] < dropped_below_ ? 0 : kept_scale_;
   }
+
+  // What the fused kernels draw many factors at once from.
+  const std::array<std::uint32_t, 2>& key() const { return key_; }
+  std::uint32_t stream() const { return stream_; }
+  std::uint32_t dropped_below() const { return dropped_below_; }
+  double kept_scale() const { return kept_scale_; }
 
  private:
   std::array<std::uint32_t, 2> key_;

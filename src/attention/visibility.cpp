@@ -199,16 +199,9 @@ bool Visibility::fill_additions(const Sequence& sequence, std::int64_t head, std
   return std::any_of(row, row + count, [](float added) { return added != kHidden; });
 }
 
-void Visibility::fill_dropout_factors(const Sequence& sequence, std::int64_t head,
-                                      std::int64_t query, KeyRange keys, float* row) const {
-  for (std::int64_t j = keys.begin; j < keys.end; ++j) {
-    row[j - keys.begin] = static_cast<float>(dropout_factor(sequence, head, query, j));
-  }
-}
-
 double Visibility::dropout_factor(const Sequence& sequence, std::int64_t head, std::int64_t query,
                                   std::int64_t key) const {
-  return dropout_ ? dropout_->factor(sequence.index * num_heads_ + head, query, key) : 1;
+  return dropout_ ? dropout_->factor(dropout_row(sequence, head), query, key) : 1;
 }
 
 TileCover Visibility::cover_of_ranges(const Sequence& sequence, std::int64_t query_begin,

@@ -89,16 +89,18 @@ class Visibility {
   /// What a weight is multiplied by after the softmax: 1 without dropout.
   double dropout_factor(const Sequence& sequence, std::int64_t head, std::int64_t query,
                         std::int64_t key) const;
-  bool has_dropout() const { return dropout_.has_value(); }
+  /// Null without dropout.
+  const DropoutMask* dropout() const { return dropout_ ? &*dropout_ : nullptr; }
+  /// What DropoutMask knows a sequence's head by.
+  std::int64_t dropout_row(const Sequence& sequence, std::int64_t head) const {
+    return sequence.index * num_heads_ + head;
+  }
 
   /// The same for a row of keys at once, for the fused kernels: row[j - keys.begin] becomes what is
   /// added to the score of key j in f32, -infinity where a mask of the second kind hides it.
   /// Returns whether any is not hidden. REQUIRES: keys lie within the sequence.
   bool fill_additions(const Sequence& sequence, std::int64_t head, std::int64_t query,
                       KeyRange keys, float* row) const;
-  /// row[j - keys.begin] becomes key j's dropout_factor.
-  void fill_dropout_factors(const Sequence& sequence, std::int64_t head, std::int64_t query,
-                            KeyRange keys, float* row) const;
 
   /// How much of queries [query_begin, query_end) times `keys` is visible to a head. `partial` is
   /// always a right answer for masks of the second kind, and given where finding out would take

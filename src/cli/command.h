@@ -30,6 +30,7 @@ T value_or_mistake(Result<T> result) {
 
 /// Each adds its subcommand; when it is chosen, `exit_status` is what it returned.
 void add_attention_command(CLI::App& app, int& exit_status);
+void add_cpu_command(CLI::App& app, int& exit_status);
 void add_explain_command(CLI::App& app, int& exit_status);
 void add_senses_command(CLI::App& app, int& exit_status);
 void add_train_command(CLI::App& app, int& exit_status);

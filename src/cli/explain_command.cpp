@@ -194,6 +194,7 @@ void add_explain_command(CLI::App& app, int& exit_status) {
       "  limelight explain \"He sat on the river bank\" --word river --layer 1 --head 0 --step 8\n"
       "  limelight explain \"The bag was light\" --brief\n"
       "  limelight explain \"The bag was light\" --bug no_scale --step 13\n"
+      "  limelight explain \"The bag was light\" --html light.html\n"
       "  limelight explain \"The bag was light\" --format json | python3 -m json.tool | less");
   auto arguments = std::make_shared<ExplainArguments>();
   add_what(*command, arguments);

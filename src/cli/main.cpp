@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   cli::add_attention_command(app, exit_status);
   cli::add_senses_command(app, exit_status);
   cli::add_train_command(app, exit_status);
+  cli::add_cpu_command(app, exit_status);
   if (argc == 1) {
     std::fputs(app.help().c_str(), stdout);
     return cli::kSuccess;

@@ -1,6 +1,5 @@
 #include "faces/page_tensors.h"
 
-#include <ranges>
 #include <set>
 
 namespace limelight {
@@ -63,7 +62,9 @@ std::map<std::string, PageRows> page_tensors(const Story& story) {
 
   std::map<std::string, PageRows> pages;
   // Operands precede what is made of them: backwards, whether a result is whole is known first.
-  for (const TraceTensor& tensor : std::views::reverse(story.trace.tensors())) {
+  const auto& tensors = story.trace.tensors();
+  for (auto place = tensors.rbegin(); place != tensors.rend(); ++place) {
+    const TraceTensor& tensor = *place;
     if (!held.contains(tensor.name)) continue;
     if (is_parameter(tensor) && !first.contains(tensor.name)) continue;
     const bool has_row = tensor.axes[0] == "token" && tensor.row_of(story.token) >= 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/aligned_buffer.h"
 #include "base/cpu_features.h"
 #include "base/parallel.h"
 
@@ -15,27 +16,44 @@ struct Piece {
   std::int64_t rows, columns;
 };
 
-Piece choose_piece(std::int64_t m) {
-  // Tall products (activations): a call packs its part of b once for all its rows, so 256 rows make
-  // that cost one part in 256; with 1024 columns, a row block of c and the packed b stay in L2.
-  constexpr Piece kTall{256, 1024};
-  // Small products (weight gradients, single texts): enough pieces for the threads, still wide
-  // enough for oneDNN's 48-column register tiles.
-  constexpr Piece kSmall{96, 192};
-  return m >= 1024 ? kTall : kSmall;
+// Tall products (activations): a call packs its part of b once for all its rows, so 252 rows make
+// that cost one part in 252; with 1024 columns, a row block of c and the packed b stay in L2.
+constexpr Piece kTall{252, 1024};
+// Small products (weight gradients, single texts), and what tall pieces leave: enough pieces for
+// the threads, still wide enough for oneDNN's 48-column register tiles.
+constexpr Piece kSmall{96, 192};
+constexpr std::int64_t kTallRows = 1024;
+
+// Where it has no AVX-512, oneDNN takes rows in panels of 6 and rounds 1 to 3 rows that are left
+// over otherwise (measured with 2.6.3 on AVX2). It also halves a call of more than 72 rows: of 78
+// or 90 it makes halves with 3 left over, of 84 and 96 it does not. So the rows of every call come
+// in dozens.
+constexpr std::int64_t kPanelRows = 12;
+static_assert(kTall.rows % kPanelRows == 0 && kSmall.rows % kPanelRows == 0);
+
+/// How many of m rows of a must be made up to a whole panel, so that a row's bits do not depend on
+/// how many rows stand beside it.
+std::int64_t rows_left_over(std::int64_t m) {
+  return dnnl_get_effective_cpu_isa() < dnnl_cpu_isa_avx512_core ? m % kPanelRows : 0;
 }
 
-}  // namespace
+/// Rows of a matrix followed by zeros up to a whole panel, without gaps between rows.
+AlignedBuffer<float> whole_panel(const float* rows, std::int64_t count, std::int64_t columns,
+                                 std::int64_t stride) {
+  AlignedBuffer<float> panel(static_cast<std::size_t>(kPanelRows * columns));
+  std::fill(panel.begin(), panel.end(), 0.0f);
+  for (std::int64_t r = 0; r < count; ++r) {
+    std::copy_n(rows + r * stride, columns, panel.data() + r * columns);
+  }
+  return panel;
+}
 
 // oneDNN may share k out between threads, and would then round differently for each number of them.
 // Called from inside a parallel region it uses one thread; so each piece is one such call, and what
 // a piece holds depends on the shape alone. (A team of one is no parallel region, but then oneDNN
 // has one thread as well.)
-void gemm(std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a, GemmOperand b,
-          bool accumulate, float* c, std::int64_t c_stride) {
-  if (m == 0 || n == 0) return;
-  prepare_onednn();
-  const Piece piece = choose_piece(m);
+void gemm_in_pieces(Piece piece, std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a,
+                    GemmOperand b, bool accumulate, float* c, std::int64_t c_stride) {
   const std::int64_t across = ceil_div(n, piece.columns);
   parallel_for(ceil_div(m, piece.rows) * across, [&](std::int64_t index) {
     const std::int64_t row = index / across * piece.rows;
@@ -46,6 +64,38 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a, GemmOpe
                std::min(piece.columns, n - column), k, 1.0f, a_piece, a.stride, b_piece, b.stride,
                accumulate ? 1.0f : 0.0f, c + row * c_stride + column, c_stride);
   });
+}
+
+/// The last rows of a product, as part of a panel that is whole.
+void gemm_left_over(std::int64_t rows, std::int64_t n, std::int64_t k, GemmOperand a, GemmOperand b,
+                    bool accumulate, float* c, std::int64_t c_stride) {
+  const AlignedBuffer<float> a_panel = whole_panel(a.data, rows, k, a.stride);
+  AlignedBuffer<float> c_panel = whole_panel(c, accumulate ? rows : 0, n, c_stride);
+  gemm_in_pieces(kSmall, kPanelRows, n, k, {a_panel.data(), k}, b, accumulate, c_panel.data(), n);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::copy_n(c_panel.data() + r * n, n, c + r * c_stride);
+  }
+}
+
+}  // namespace
+
+void gemm(std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a, GemmOperand b,
+          bool accumulate, float* c, std::int64_t c_stride) {
+  if (m == 0 || n == 0) return;
+  prepare_onednn();
+  // A transposed a is a gradient's: its rows are the weights', and their number does not change.
+  const std::int64_t left_over = a.transposed ? 0 : rows_left_over(m);
+  const std::int64_t whole = m - left_over;
+  const std::int64_t tall = m >= kTallRows ? whole / kTall.rows * kTall.rows : 0;
+  const auto a_from = [&](std::int64_t row) {
+    return GemmOperand{a.data + (a.transposed ? row : row * a.stride), a.stride, a.transposed};
+  };
+  gemm_in_pieces(kTall, tall, n, k, a, b, accumulate, c, c_stride);
+  gemm_in_pieces(kSmall, whole - tall, n, k, a_from(tall), b, accumulate, c + tall * c_stride,
+                 c_stride);
+  if (left_over > 0) {
+    gemm_left_over(left_over, n, k, a_from(whole), b, accumulate, c + whole * c_stride, c_stride);
+  }
 }
 
 }  // namespace limelight

@@ -14,7 +14,8 @@ struct GemmOperand {
 
 /// c [m, n] = op(a) [m, k] * op(b) [k, n] + (accumulate ? c : 0), in f32 on oneDNN, on the whole
 /// pool. The same bits whatever the number of threads: the work is cut by m, n and k alone, and
-/// every piece of c is computed by one thread with the whole of k. Error: |c - exact| <= k * 2^-24
+/// every piece of c is computed by one thread with the whole of k. Where a is not transposed, the
+/// bits of a row of c do not depend on m either. Error: |c - exact| <= k * 2^-24
 /// * sum |a||b|.
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a, GemmOperand b,
           bool accumulate, float* c, std::int64_t c_stride);

@@ -1,6 +1,9 @@
 #include "attention/dropout.h"
 
 #include <gtest/gtest.h>
+#include <limelight/attention.h>
+
+#include <vector>
 
 namespace limelight {
 namespace {
@@ -32,6 +35,45 @@ TEST(DropoutMask, KeptWeightsAreScaledUp) {
   for (int key = 0; key < 50; ++key) {
     const double factor = mask.factor(0, 0, key);
     EXPECT_TRUE(factor == 0 || factor == 1 / (1 - 0.2)) << factor;
+  }
+}
+
+// Equal scores and values that are rows of the identity show each factor: out[i][j] is factor_j /
+// (number of keys), and so is grad_value[j][i] where grad_out has rows of the identity.
+TEST(DropoutMask, FusedKernelsDrawTheSameFactors) {
+  constexpr std::int64_t kBatch = 2, kHeads = 3, kQueries = 5, kKeys = 300;
+  const std::vector<float> zeros(kBatch * kHeads * kKeys * 4);
+  std::vector<float> identity(kBatch * kHeads * kKeys * kKeys);
+  for (std::size_t i = 0; i < identity.size(); i += kKeys) identity[i + (i / kKeys) % kKeys] = 1;
+  std::vector<float> unit_rows(kBatch * kHeads * kQueries * kKeys);
+  for (std::size_t i = 0; i < unit_rows.size(); i += kKeys)
+    unit_rows[i + (i / kKeys) % kQueries] = 1;
+  std::vector<float> out(unit_rows.size());
+  std::vector<float> lse(kBatch * kHeads * kQueries);
+  std::vector<float> grad_value(identity.size());
+  const auto query = ConstTensorView::of(zeros.data(), {kBatch, kHeads, kQueries, 4});
+  const auto key = ConstTensorView::of(zeros.data(), {kBatch, kHeads, kKeys, 4});
+  const auto value = ConstTensorView::of(identity.data(), {kBatch, kHeads, kKeys, kKeys});
+  const auto out_view = TensorView::of(out.data(), {kBatch, kHeads, kQueries, kKeys});
+  const auto lse_view = TensorView::of(lse.data(), {kBatch, kHeads, kQueries});
+  for (const double probability : {0.1, 0.5, 0.9}) {
+    AttentionOptions options;
+    options.dropout = Dropout{probability, 0x123456789abcdefULL, 7};
+    attention(query, key, value, out_view, options, lse_view);
+    attention_backward(query, key, value, out_view, lse_view,
+                       ConstTensorView::of(unit_rows.data(), {kBatch, kHeads, kQueries, kKeys}), {},
+                       {}, TensorView::of(grad_value.data(), {kBatch, kHeads, kKeys, kKeys}),
+                       options);
+    const DropoutMask mask(*options.dropout);
+    for (std::int64_t row = 0; row < kBatch * kHeads; ++row) {
+      for (std::int64_t i = 0; i < kQueries; ++i) {
+        for (std::int64_t j = 0; j < kKeys; ++j) {
+          const double expected = mask.factor(row, i, j) / kKeys;
+          ASSERT_NEAR(out[(row * kQueries + i) * kKeys + j], expected, expected * 1e-6) << j;
+          ASSERT_NEAR(grad_value[(row * kKeys + j) * kKeys + i], expected, expected * 2e-6) << j;
+        }
+      }
+    }
   }
 }
 

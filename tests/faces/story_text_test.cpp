@@ -133,10 +133,11 @@ TEST(StoryJson, WhatIsToldIsThere) {
   for (const auto& telling : json["tellings"]) {
     ASSERT_EQ(telling["steps"].size(), static_cast<std::size_t>(kStepCount));
     for (const auto& step : telling["steps"]) {
+      if (step.contains("as_in_first")) continue;
       for (const auto& block : step["blocks"]) {
-        if (block["kind"].get<std::string>() == "tensor") {
-          EXPECT_TRUE(json["tensors"].contains(block["tensor"].get<std::string>())) << block["tensor"];
-        }
+        if (block["kind"].get<std::string>() != "tensor") continue;
+        const auto name = block["tensor"].get<std::string>();
+        EXPECT_TRUE(json["tensors"].contains(name)) << name;
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -63,6 +64,40 @@ TEST(Gemm, IsTheProductForEveryShapeAndOrientation) {
       for (const bool b : {false, true}) {
         for (const bool accumulate : {false, true}) check(m, n, k, a, b, accumulate);
       }
+    }
+  }
+}
+
+/// Rows 0 to m - 1 of a product of `most` rows against the product of those rows alone.
+void expect_rows_alike(std::int64_t most, const std::vector<std::int64_t>& fewer, std::int64_t n,
+                       std::int64_t k, bool b_transposed, bool accumulate) {
+  const auto a = random_values(most * k, 1);
+  const auto b = random_values(k * n, 2);
+  const auto before = random_values(most * n, 3);
+  const GemmOperand b_operand{b.data(), b_transposed ? k : n, b_transposed};
+  auto whole = before;
+  gemm(most, n, k, {a.data(), k}, b_operand, accumulate, whole.data(), n);
+  for (const std::int64_t m : fewer) {
+    auto part = before;
+    gemm(m, n, k, {a.data(), k}, b_operand, accumulate, part.data(), n);
+    EXPECT_TRUE(std::equal(part.begin(), part.begin() + m * n, whole.begin()))
+        << m << " of " << most << " rows, n " << n << ", k " << k << ", " << b_transposed
+        << accumulate;
+  }
+}
+
+TEST(Gemm, ARowDoesNotDependOnHowManyStandBesideIt) {
+  std::vector<std::int64_t> few;
+  for (std::int64_t m = 1; m <= 200; ++m) few.push_back(m);
+  for (const bool transposed : {false, true}) {
+    for (const bool accumulate : {false, true}) {
+      for (const auto& [n, k] : std::vector<std::array<std::int64_t, 2>>{
+               {48, 16}, {40, 16}, {192, 192}, {192, 768}, {576, 192}}) {
+        expect_rows_alike(204, few, n, k, transposed, accumulate);
+      }
+      // Where the pieces are cut otherwise.
+      expect_rows_alike(1100, {7, 90, 95, 97, 193, 1023, 1024, 1025, 1086, 1098, 1099}, 200, 33,
+                        transposed, accumulate);
     }
   }
 }

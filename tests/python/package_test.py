@@ -132,11 +132,31 @@ class Attention(unittest.TestCase):
             ("mask", lambda: limelight.attention(q, k, v, mask=np.ones((5, 5), np.bool_))),
             ("key_lengths", lambda: limelight.attention(q, k, v, key_lengths=np.array([3, 99]))),
             ("dropout", lambda: limelight.attention(q, k, v, dropout=1.5)),
+            ("dropout_seed", lambda: limelight.attention(q, k, v, dropout=0.5, dropout_seed=-1)),
+            ("dropout_stream", lambda: limelight.attention(q, k, v, dropout=0.5, dropout_stream=2**40)),
+            ("softmax_scale", lambda: limelight.attention(q, k, v, softmax_scale="1")),
+            ("window", lambda: limelight.attention(q, k, v, window=3, alignment="top_left")),
+            ("window", lambda: limelight.attention(q, k, v, window="ab", alignment="top_left")),
+            ("out", lambda: limelight.attention(q, k, v, out=np.empty((2, 4, 9, 8), ">f4"))),
         )
         for name, call in wrong:
             with self.subTest(name), self.assertRaisesRegex(limelight.Error, name):
                 call()
         self.assertTrue(issubclass(limelight.Error, ValueError))
+
+    def test_an_unknown_option_is_refused_in_both_directions(self):
+        q, k, v = self.query, self.key, self.value
+        out, lse = limelight.attention(q, k, v, return_lse=True)
+        for call in (lambda: limelight.attention(q, k, v, casual="top_left"),
+                     lambda: limelight.attention_backward(q, k, v, out, lse, out, casual="top_left")):
+            with self.assertRaisesRegex(TypeError, "casual"):
+                call()
+
+    def test_the_other_byte_order(self):
+        swapped = [x.astype(x.dtype.newbyteorder()) for x in (self.query, self.key, self.value)]
+        out = limelight.attention(*swapped)
+        self.assertEqual(out.dtype, np.float32)
+        np.testing.assert_allclose(out, self.expected, atol=1e-6)
 
     def test_says_what_it_runs_on(self):
         self.assertIn(limelight.instruction_set(), ("avx512", "avx2", "sse4", "neon", "portable"))
@@ -179,6 +199,60 @@ class ScaledDotProductAttention(unittest.TestCase):
         np.testing.assert_allclose(
             limelight.scaled_dot_product_attention(query, key, value, enable_gqa=True),
             softmax_attention(query, np.repeat(key, 3, 1), np.repeat(value, 3, 1)), atol=1e-6)
+
+    def test_grouped_heads_with_a_mask(self):
+        query, key, value = normal(2, 6, 5, 8), normal(2, 2, 6, 8), normal(2, 2, 6, 8)
+        added = normal(2, 6, 5, 6)
+        np.testing.assert_allclose(
+            limelight.scaled_dot_product_attention(query, key, value, added, enable_gqa=True),
+            softmax_attention(query, np.repeat(key, 3, 1), np.repeat(value, 3, 1), added), atol=1e-6)
+
+    def test_axes_that_broadcast(self):
+        query, key, value = normal(2, 3, 5, 8), normal(1, 1, 6, 8), normal(2, 1, 6, 8)
+        expected = softmax_attention(query, np.broadcast_to(key, (2, 3, 6, 8)),
+                                     np.broadcast_to(value, (2, 3, 6, 8)))
+        np.testing.assert_allclose(limelight.scaled_dot_product_attention(query, key, value), expected,
+                                   atol=1e-6)
+        for mask in (np.True_, np.ones(6, np.bool_), np.ones((3, 1, 1), np.bool_)):
+            np.testing.assert_allclose(
+                limelight.scaled_dot_product_attention(query, key, value, attn_mask=mask), expected,
+                atol=1e-6)
+
+    def test_axes_of_nothing(self):
+        x = normal(2, 3, 5, 8)
+        call = limelight.scaled_dot_product_attention
+        np.testing.assert_array_equal(call(x, x[:, :, :0], x[:, :, :0]), np.zeros((2, 3, 5, 8)))
+        self.assertEqual(call(x[:, :, :0], x, x).shape, (2, 3, 0, 8))
+        self.assertEqual(call(x[:0], x[:0], x[:0], is_causal=True).shape, (0, 3, 5, 8))
+
+    def test_a_row_that_sees_nothing_is_zero(self):
+        x = normal(1, 1, 4, 8)
+        mask = np.ones((4, 4), np.bool_)
+        mask[2] = False
+        out = limelight.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+        np.testing.assert_array_equal(out[0, 0, 2], 0)
+        self.assertTrue((out[0, 0, [0, 1, 3]] != 0).all())
+
+    def test_dropout(self):
+        x = normal(1, 2, 50, 8)
+        call = limelight.scaled_dot_product_attention
+        self.assertTrue((call(x, x, x, dropout_p=0.5) != call(x, x, x, dropout_p=0.5)).any())
+        np.testing.assert_array_equal(call(x, x, x, dropout_p=1.0), 0)
+
+    def test_errors_name_the_argument(self):
+        x = normal(2, 3, 5, 8)
+        call = limelight.scaled_dot_product_attention
+        wrong = (
+            ("attn_mask", lambda: call(x, x, x, attn_mask=np.ones((5, 6), np.bool_))),
+            ("attn_mask", lambda: call(x, x, x, attn_mask=np.ones((5, 5), np.int64))),
+            ("key, value", lambda: call(x, normal(3, 3, 5, 8), normal(3, 3, 5, 8))),
+            ("dropout_p", lambda: call(x, x, x, dropout_p=-0.1)),
+            ("dropout_p", lambda: call(x, x, x, dropout_p=1.5)),
+            ("query", lambda: call(x[0, 0, 0], x, x)),
+        )
+        for name, found in wrong:
+            with self.subTest(name), self.assertRaisesRegex(limelight.Error, f"^{name}: "):
+                found()
 
     def test_mask_and_causal_exclude_each_other(self):
         x = normal(1, 1, 2, 4)

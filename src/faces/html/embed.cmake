@@ -1,13 +1,27 @@
 # cmake -DCONSTANT=kName -DFILES=a|b|... -DOUTPUT=c.cpp -P embed.cmake
-# Joins the files and writes them as a string. Modules become one script: within it every name is
-# already known, so their imports and the word export go.
+# Joins the files and writes them as a string.
+
+# A module becomes a function that returns what it exports: its other names stay its own, and what it
+# imports is known from the modules before it.
+function(module_as_script content out)
+  string(REGEX REPLACE "\nimport [^\n]*" "" content "\n${content}")
+  string(REGEX MATCHALL "\nexport (function|class|const) [A-Za-z_]+" exports "${content}")
+  list(TRANSFORM exports REPLACE "^.* " "")
+  list(JOIN exports ", " names)
+  string(REGEX REPLACE "\nexport " "\n" content "${content}")
+  if(names STREQUAL "")
+    set(${out} "(() => {${content}})();\n" PARENT_SCOPE)
+  else()
+    set(${out} "const { ${names} } = (() => {${content}return { ${names} };\n})();\n" PARENT_SCOPE)
+  endif()
+endfunction()
+
 string(REPLACE "|" ";" files "${FILES}")
 set(text "")
 foreach(file IN LISTS files)
   file(READ "${file}" content)
   if(file MATCHES "\\.js$")
-    string(REGEX REPLACE "\nimport [^\n]*" "" content "\n${content}")
-    string(REGEX REPLACE "\nexport " "\n" content "${content}")
+    module_as_script("${content}" content)
   endif()
   string(APPEND text "${content}")
 endforeach()

@@ -17,6 +17,7 @@
 // Highway wants this order.
 #include <hwy/highway.h>
 
+#include "attention/kernels/simd/dropout_row.inl.h"
 #include "attention/kernels/simd/rows.inl.h"
 #include "attention/kernels/simd/small_product.inl.h"
 
@@ -123,9 +124,10 @@ bool weigh_row(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
   const float shift = next == kMinusInfinity ? 0 : next;
   const float sum = exponentials(part.columns(), shift, row + part.begin);
   state = {next, state.sum * rescale + sum};
-  if (call.visibility.has_dropout()) {
-    call.visibility.fill_dropout_factors(block.place.sequence, block.place.head, query, tile,
-                                         scratch.factors);
+  if (const DropoutMask* dropout = call.visibility.dropout()) {
+    fill_dropout_factors(*dropout,
+                         call.visibility.dropout_row(block.place.sequence, block.place.head), query,
+                         tile, scratch.factors);
     std::fill(scratch.factors + (tile.end - tile.begin), scratch.factors + kTileKeys, 1.0f);
     multiply_row(part.columns(), scratch.factors + part.begin, row + part.begin);
   }

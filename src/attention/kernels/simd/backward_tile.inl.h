@@ -5,6 +5,7 @@
 #include <hwy/highway.h>
 
 #include "attention/kernels/simd/backward_call.h"
+#include "attention/kernels/simd/dropout_row.inl.h"
 #include "attention/kernels/simd/rows.inl.h"
 #include "attention/kernels/simd/small_product.inl.h"
 
@@ -109,9 +110,10 @@ inline bool differentiate_row(const BackwardCall& call, const QueryBlock& block,
   finish_scores({seen.begin, seen.end, additions, call.softcap}, part.begin, part.end,
                 scratch.weights + r * kTileKeys, scratch.slopes);
   const bool by_slope = call.softcap != 0 && slope == Slope::of_products;
-  const bool dropout = call.visibility.has_dropout();
+  const DropoutMask* dropout = call.visibility.dropout();
   if (dropout) {
-    call.visibility.fill_dropout_factors(sequence, place.head, query, tile, scratch.factors);
+    fill_dropout_factors(*dropout, call.visibility.dropout_row(sequence, place.head), query, tile,
+                         scratch.factors);
     std::fill(scratch.factors + (tile.end - tile.begin), scratch.factors + kTileKeys, 1.0f);
   }
   differentiate_softmax(part.columns(), lse, call.delta[call.row_index(place, query)],

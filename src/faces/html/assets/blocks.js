@@ -23,6 +23,7 @@ function fact(value) {
 /// A long list of single numbers is set in columns, like an index.
 const kMostInOneColumn = 8;
 const kMostColumns = 4;
+const kMostInSight = 80;
 
 function fact_tables(block) {
   const { rows } = block;
@@ -51,7 +52,7 @@ function facts(block) {
     element("figcaption", {}, block.caption),
     element(
       "div",
-      { class: "facts-scroll", tabindex: 0, role: "region", "aria-label": block.caption, onpointerover: show, onclick: show },
+      { class: block.rows.length > kMostInSight ? "facts-scroll long" : "facts-scroll", tabindex: 0, role: "region", "aria-label": block.caption, onpointerover: show, onclick: show },
       fact_tables(block),
     ),
     exact,
@@ -64,25 +65,33 @@ function tensor(page, block) {
   return { node: element("p", { class: "absent" }, `${block.caption}: this file does not hold ${block.tensor}.`) };
 }
 
-/// Figures that are narrow by nature stand beside each other where there is room.
-function is_narrow(figure) {
-  return figure instanceof TensorFigure && figure.is_list;
+const kLeastToCompare = 3;
+
+/// The patterns of several heads are there to be compared.
+function is_compared(blocks, index) {
+  const is_pattern = (block) => block?.kind === "tensor" && block.whole && block.cells === "weights";
+  let [from, to] = [index, index];
+  while (is_pattern(blocks[from - 1])) --from;
+  while (is_pattern(blocks[to + 1])) ++to;
+  return is_pattern(blocks[index]) && to - from + 1 >= kLeastToCompare;
 }
 
 /// Puts the blocks of a step into `parent`; returns the tensor figures among them, to be laid out.
+/// Lists and compared patterns stand beside each other where there is room.
 export function draw_blocks(page, blocks, parent) {
   const figures = [];
   let row = null;
-  for (const block of blocks) {
+  for (const [index, block] of blocks.entries()) {
     if (block.kind !== "tensor") row = null;
     if (block.kind === "prose") parent.append(element("p", { class: "prose" }, block.text));
     else if (block.kind === "formula") parent.append(formula(block));
     else if (block.kind === "facts") parent.append(facts(block));
-    else if (block.kind === "path") parent.append(path_picture(block));
+    else if (block.kind === "path") parent.append(path_picture(block, page.main.clientWidth));
     else if (block.kind === "tensor") {
       const figure = tensor(page, block);
       if (figure instanceof TensorFigure) figures.push(figure);
-      if (!is_narrow(figure)) row = null;
+      const beside = figure instanceof TensorFigure && (figure.is_list || is_compared(blocks, index));
+      if (!beside) row = null;
       else if (!row) parent.append((row = element("div", { class: "side-by-side" })));
       (row ?? parent).append(figure.node);
     }

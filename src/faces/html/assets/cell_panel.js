@@ -52,6 +52,7 @@ export class CellPanel {
     const reference = this.trail.at(-1);
     const cell = open_cell(this.page.store, reference);
     document.body.classList.add("has-opened");
+    Object.assign(this.node.dataset, reference);
     this.page.links.pin(reference);
     this.node.replaceChildren(this.head(cell), this.number(cell), element("p", { class: "made" }, cell.line), ...this.terms(cell), this.check(cell));
     this.node.scrollTop = 0;
@@ -139,7 +140,7 @@ export class CellPanel {
     return element(
       "button",
       {
-        type: "button", class: "factor", onclick: () => this.deeper(factor),
+        type: "button", class: "factor", "data-tensor": factor.tensor, "data-row": factor.row, "data-column": factor.column, onclick: () => this.deeper(factor),
         "aria-label": `${digits_of_float(factor.value)}, ${tensor.short_name}: open`,
         onpointerenter: () => this.page.links.point(factor), onpointerleave: () => this.page.links.point(null),
       },

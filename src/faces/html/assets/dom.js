@@ -26,6 +26,12 @@ export function isolated(text, properties = {}) {
   return element("bdi", properties, text);
 }
 
+/// Scrolls a box of its own, and not the page, so that what is in it comes to its middle.
+export function center_within(box, inner) {
+  const [outer, own] = [box.getBoundingClientRect(), inner.getBoundingClientRect()];
+  box.scrollTop += own.top + own.height / 2 - outer.top - outer.height / 2;
+}
+
 /// Says something to whoever listens to the page rather than looks at it.
 export function announce(text) {
   const region = document.getElementById("announcements");

@@ -37,7 +37,7 @@ export class HeadPicker {
       return element("div", { class: "layer-of-heads", role: "group", "aria-label": `Layer ${layer}` }, element("span", { class: "layer-name" }, `layer ${layer}`), own.map(({ index }) => this.options[index]));
     });
     const grid = element("div", { class: "heads", role: "radiogroup", "aria-label": "Layer and head", onkeydown: (event) => this.key(event) }, rows);
-    return element("details", { class: "head-picker", ontoggle: () => this.paint() }, element("summary", {}, this.said, ". ", element("span", { class: "change" }, "choose another")), grid, element("p", {}, this.reason));
+    return element("details", { class: "head-picker", ontoggle: () => this.paint() }, element("summary", {}, this.said, ". ", element("span", { class: "change" }, "choose another")), grid, element("p", {}, `Beneath each: how many words \u201c${this.page.story.word.text}\u201d in effect looks at. `, this.reason));
   }
 
   option(telling, index) {

@@ -38,6 +38,9 @@ function luminance([r, g, b]) {
   return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
 }
 
+// Where black and white stand out as much: luminance + 0.05.
+const kEvenContrast = Math.sqrt(1.05 * 0.05);
+
 class Palette {
   constructor(scales) {
     this.share = ramp(scales.share);
@@ -56,8 +59,14 @@ class Palette {
     return (value < 0 ? this.negative : this.positive)[Math.round(255 * size)];
   }
 
+  /// Ink that reads on the color: soft where contrast is plenty, else black or white, of which one
+  /// always stands out by 4.5 to 1.
   ink_on(color) {
-    return luminance(color) > 0.2 ? this.dark_ink : this.light_ink;
+    const light = luminance(color) + 0.05;
+    const is_light = light > kEvenContrast;
+    const contrast = is_light ? light / 0.06 : 1.0 / light;
+    if (contrast >= 7) return is_light ? this.dark_ink : this.light_ink;
+    return is_light ? "#000000" : "#ffffff";
   }
 }
 

@@ -4,24 +4,24 @@
 import { element, svg } from "./dom.js";
 import { digits_of_double, short_number } from "./numbers.js";
 
-const kWidth = 640;
+const kMostWidth = 640;
 const kMostHeight = 420;
 const kLeastHeight = 150;
-const kMargin = { x: 84, y: 34 };
+const kMargin = { x: 0.13, y: 34 };  // of the width; pixels
 const kMostLabels = 8;
 const kLeastLabelled = 26;  // pixels of a step that is worth a label
 
 /// From numbers of the picture to pixels, the same scale both ways.
-function fit(points) {
+function fit(points, width) {
   const xs = points.map((p) => p.x);
   const ys = points.map((p) => p.y);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   const [bottom, top] = [Math.min(...ys), Math.max(...ys)];
   const across = right - left || 1e-9;
   const up = top - bottom || 1e-9;
-  const scale = Math.min((kWidth - 2 * kMargin.x) / across, (kMostHeight - 2 * kMargin.y) / up);
+  const scale = Math.min(width * (1 - 2 * kMargin.x) / across, (kMostHeight - 2 * kMargin.y) / up);
   const height = Math.max(kLeastHeight, up * scale + 2 * kMargin.y);
-  const shift = (kWidth - across * scale) / 2;
+  const shift = (width - across * scale) / 2;
   const drop = (height - up * scale) / 2;
   return {
     height,
@@ -40,12 +40,12 @@ function labelled(places) {
   return new Set(steps.slice(0, kMostLabels).map((step) => step.index));
 }
 
-function label_beside(from, to, text, taken, height) {
+function label_beside(from, to, text, taken, { width, height }) {
   const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
   const length = length_between(from, to) || 1;
   const aside = { x: -(to.y - from.y) / length, y: (to.x - from.x) / length };
   const half = 3.6 * Math.min(text.length, 22);
-  const within = (p) => ({ x: Math.max(half + 2, Math.min(kWidth - half - 2, p.x)), y: Math.max(13, Math.min(height - 5, p.y)) });
+  const within = (p) => ({ x: Math.max(half + 2, Math.min(width - half - 2, p.x)), y: Math.max(13, Math.min(height - 5, p.y)) });
   const clear = 9 + half * Math.abs(aside.x) + 5 * Math.abs(aside.y);
   const sides = [-clear, clear, -clear - 16, clear + 16, -clear - 32, clear + 32].map((far) => ({ x: middle.x + aside.x * far, y: middle.y + aside.y * far + 4 })).map(within);
   const at = sides.find((p) => taken.every((t) => Math.abs(t.x - p.x) > half + t.half || Math.abs(t.y - p.y) > 14));
@@ -61,12 +61,12 @@ function dot(place, label, end) {
   ];
 }
 
-function drawing(block) {
-  const { height, place } = fit(block.points);
+function drawing(block, width) {
+  const { height, place } = fit(block.points, width);
   const places = block.points.map(place);
   const with_label = labelled(places);
   const taken = [places[0], places.at(-1)].map((p) => ({ ...p, half: 30 }));
-  const node = svg("svg", { viewBox: `0 0 ${kWidth} ${height.toFixed(1)}`, role: "img", "aria-label": `${block.caption}. Every number is in the table below.` });
+  const node = svg("svg", { viewBox: `0 0 ${width} ${height.toFixed(1)}`, role: "img", "aria-label": `${block.caption}. Every number is in the table below.` });
   const marker = `arrow-${block.id}-${Math.random().toString(36).slice(2, 8)}`;
   node.append(
     svg("defs", {}, svg("marker", { id: marker, viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 6.5, markerHeight: 6.5, orient: "auto-start-reverse" }, svg("path", { d: "M0 1 L10 5 L0 9 Z", class: "path-head" }))),
@@ -78,7 +78,7 @@ function drawing(block) {
     line.append(svg("title", {}, block.points[i + 1].label));
     node.append(line);
   });
-  const labels = places.slice(1).map((to, i) => (with_label.has(i + 1) ? label_beside(places[i], to, block.points[i + 1].label, taken, height) : null));
+  const labels = places.slice(1).map((to, i) => (with_label.has(i + 1) ? label_beside(places[i], to, block.points[i + 1].label, taken, { width, height }) : null));
   node.append(...labels.filter(Boolean));
   node.append(...dot(places[0], block.points[0].label, false), ...dot(places.at(-1), "", true));
   return node;
@@ -90,7 +90,8 @@ function table(block) {
   return element("details", { class: "numbers-behind" }, element("summary", {}, "Every point in numbers"), element("table", { class: "facts" }, element("thead", {}, element("tr", {}, head)), element("tbody", {}, block.points.map(row))));
 }
 
-export function path_picture(block) {
+/// `room`: the pixels that there are across.
+export function path_picture(block, room) {
   const axes = `To the right: ${block.x_axis}. Upwards: ${block.y_axis}. ${short_number(100 * block.share)} % of the steps\u2019 squared length lies in this plane.`;
-  return element("figure", { class: "path", "data-block": block.id }, element("figcaption", {}, block.caption), block.points.length > 1 ? drawing(block) : null, element("p", { class: "axes" }, axes), table(block));
+  return element("figure", { class: "path", "data-block": block.id }, element("figcaption", {}, block.caption), block.points.length > 1 ? drawing(block, Math.min(kMostWidth, room)) : null, element("p", { class: "axes" }, axes), table(block));
 }

@@ -1,21 +1,24 @@
 // The sentence, always in sight: how much light falls on each word in the row that is looked at.
 
-import { element, isolated } from "./dom.js";
+import { center_within, element, isolated } from "./dom.js";
 import { digits_of_float } from "./numbers.js";
 import { css, palette } from "./palette.js";
+import { readable_pieces } from "./tensors.js";
 
 export class Sentence {
   constructor(page) {
     this.page = page;
     const { story } = page;
-    this.words = story.tokens.map((token, index) => this.word(token, index));
+    const pieces = readable_pieces(story.tokens);
+    this.words = story.tokens.map((token, index) => this.word(token, index, pieces[index]));
     this.node = element("p", { class: "sentence", dir: "auto", "aria-label": story.text }, this.words);
     this.note = element("p", { class: "sentence-note" });
   }
 
   /// A token of the text; one that begins a word keeps its blank before it.
-  word(token, index) {
+  word(token, index, piece) {
     const text = this.page.store.tokens[index];
+    const shown = token.bytes ? piece || "\u00b7" : text;
     const begins = !token.bytes && token.text.startsWith(" ") && token.text.length > 1;
     const { first_token, token: last } = this.page.story.word;
     const button = element(
@@ -26,7 +29,7 @@ export class Sentence {
         onclick: () => this.page.look_at(index),
         onpointerenter: () => this.page.links.point({ token: index }), onpointerleave: () => this.page.links.point(null),
       },
-      isolated(text),
+      isolated(shown),
     );
     button.classList.toggle("is-word", index >= first_token && index <= last);
     return element("span", { class: begins ? "begins" : null }, begins ? " " : "", button);
@@ -64,8 +67,7 @@ export class Sentence {
 
   /// Of a long text, the lines with the word.
   scroll_to_word() {
-    const word = this.buttons[this.page.story.word.token];
-    this.node.scrollTop = word.offsetTop - this.node.offsetTop - this.node.clientHeight / 2 + word.offsetHeight / 2;
+    center_within(this.node, this.buttons[this.page.story.word.token]);
   }
 
   show_token(token) {

@@ -1,6 +1,6 @@
 // One word's row of scores or weights, as a list: a word, its number, a bar. Each number opens.
 
-import { element, isolated } from "./dom.js";
+import { center_within, element, isolated } from "./dom.js";
 import { cell_after_key, opens } from "./grid_keys.js";
 import { digits_of_float, fitted } from "./numbers.js";
 import { css, palette } from "./palette.js";
@@ -122,6 +122,11 @@ export class ShareList {
     this.focus = { row: line, column: 0 };
     this.page.links.point(this.reference(line));
     this.figure.read(this.reference(line));
+  }
+
+  /// Of a long list, the part with the word.
+  scroll_to_word() {
+    center_within(this.node, this.lines[this.focus.row].node);
   }
 
   mark(marks) {

@@ -9,8 +9,6 @@ import { Links } from "./links.js";
 import { Sentence } from "./sentence.js";
 import { TensorStore } from "./tensors.js";
 
-const kPrintWidth = 660;
-
 class StoryPage {
   constructor(story) {
     this.story = story;
@@ -107,12 +105,11 @@ class StoryPage {
     this.drawn[index] = draw_blocks(this, this.steps[index].blocks, this.sections[index].querySelector(".blocks"));
   }
 
-  lay_out(index, width = 0) {
-    for (const figure of this.drawn[index] ?? []) figure.layout(width || this.width_for(figure));
+  lay_out(index) {
+    for (const figure of this.drawn[index] ?? []) figure.layout(this.width_for(figure));
   }
   width_for(figure) {
-    const parent = figure.node.parentElement;
-    return Math.floor((parent.classList.contains("side-by-side") ? parent.parentElement : parent).clientWidth);
+    return Math.floor(figure.node.clientWidth);
   }
 
   go_to(index, { take_focus = true } = {}) {
@@ -235,7 +232,7 @@ class StoryPage {
     if (starts) {
       this.panel.close();
       this.steps.forEach((_, i) => this.draw(i));
-      this.steps.forEach((_, i) => this.lay_out(i, kPrintWidth));
+      this.steps.forEach((_, i) => this.lay_out(i));
       this.shine(null);
     } else {
       this.lay_out(this.step_index);

@@ -52,6 +52,7 @@ export class TensorFigure {
   layout(width) {
     this.width = width;
     this.label_width = width < 480 ? 68 : 92;
+    this.node.style.setProperty("--label", `${this.label_width}px`);
     const row = Math.max(0, this.row_shown);
     this.shown = this.all_rows ? Array.from({ length: this.tensor.rows }, (_, r) => r) : [row];
     this.scale = this.color_scale();
@@ -59,6 +60,7 @@ export class TensorFigure {
     if (this.is_list) {
       this.grid = new ShareList(this.page, this, row);
       this.body.replaceChildren(this.grid.node);
+      this.grid.scroll_to_word();
     } else {
       this.layout_cells(width);
     }
@@ -71,13 +73,19 @@ export class TensorFigure {
   layout_cells(width) {
     const size = this.window_for(width);
     this.decimals = this.decimals_for(size.room);
-    const focus = { row: this.all_rows ? Math.max(0, this.row_shown) : 0, column: this.tensor.is_attention ? Math.min(this.page.token, this.tensor.columns - 1) : 0 };
+    const focus = { row: this.all_rows ? Math.max(0, this.row_shown) : 0, column: this.tensor.is_attention ? this.column_looked_at() : 0 };
     this.grid = new CellGrid(this.page, this, this.shown, size, focus);
     if (!this.grid.is_whole) {
       this.map = new TensorMap(this.page, this, this.shown, width);
       this.map.show_window(this.grid.origin, size);
     }
     this.body.replaceChildren(...(this.map ? [this.map.node] : []), this.grid.node);
+  }
+
+  /// Where the word's row is largest.
+  column_looked_at() {
+    const row = this.tensor.row(Math.max(0, this.row_shown));
+    return row.reduce((best, value, column) => (value > row[best] ? column : best), 0);
   }
 
   /// All of the tensor where its digits fit, roomier if they can be; else a window.
@@ -159,7 +167,7 @@ export class TensorFigure {
   rest() {
     const [x, y] = [this.shown.length, this.tensor.columns];
     const size = this.is_list ? `${y} numbers` : x === 1 ? `${y} numbers` : `${x} \u00d7 ${y} numbers`;
-    this.readout.replaceChildren(size, element("code", {}, this.tensor.name));
+    this.readout.replaceChildren(element("span", { class: "size" }, size), element("code", {}, this.tensor.name));
   }
 
   window_moved() {

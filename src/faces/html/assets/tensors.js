@@ -111,6 +111,14 @@ export class TensorStore {
   }
 }
 
+/// What each token adds to the text that is readable so far: the last token of a character that
+/// several make gives the character, those before it nothing.
+export function readable_pieces(tokens) {
+  const decoder = new TextDecoder();
+  const encoder = new TextEncoder();
+  return tokens.map((token) => decoder.decode(token.bytes ? new Uint8Array(token.bytes) : encoder.encode(token.text), { stream: true }));
+}
+
 /// A token as a person reads it: without the blank that begins a word; bytes that are no text as
 /// hexadecimal digits.
 export function readable_token(token) {
