@@ -14,11 +14,12 @@ import unittest
 
 import numpy as np
 
-from notebook_kernel import execute, read_notebook, text_of
+from notebook_kernel import CellExecutionError, execute, read_notebook, text_of
 
 PROGRAM = os.environ["LIMELIGHT_PROGRAM"]
 TEXT = "She struck a match and the lamp gave a warm light"
 HOSTILE = "'''\"\"\" \\ $x$ `code` <img src=x onerror=alert(1)> |a|b| [l](http://x) %magic !ls {0} light"
+SCRIPT_END = "</script><img onerror=alert(1)> \"\"\" \\N{x} \\\n# light\n\nlight"
 SCRIPTS = "السلام 光は 🙂 e\u0301 свет \u2028 light"
 
 
@@ -48,11 +49,25 @@ class StoryNotebook(unittest.TestCase):
         path, story = make(self.folder, TEXT)
         notebook = read_notebook(path)
         self.assertEqual(notebook.metadata["limelight"]["hash"], story["hash"])
+        self.executed(notebook)
+
+    def executed(self, notebook):
         last = execute(notebook).cells[-1]
         self.assertRegex(text_of(last), r"^\d\d+ tensors computed again and equal")
 
+    def test_jupyter_takes_no_text_for_its_own(self):
+        for text in (HOSTILE, SCRIPT_END):  # IPython reads more into a cell than Python does
+            with self.subTest(text):
+                self.executed(read_notebook(make(self.folder, text)[0]))
+
+    def test_jupyter_stops_where_a_number_was_changed(self):
+        notebook = read_notebook(make(self.folder, TEXT)[0])
+        notebook.cells[2].source += "\nt['embedding'][3, 5] += 0.5"
+        with self.assertRaisesRegex(CellExecutionError, "embedding, row 3, column 5"):
+            execute(notebook)
+
     def test_every_told_number_is_computed_again(self):
-        for text in (TEXT, HOSTILE, SCRIPTS, "light", "the lamp " * 40 + "light"):
+        for text in (TEXT, HOSTILE, SCRIPT_END, SCRIPTS, "light", "the lamp " * 40 + "light"):
             with self.subTest(text):
                 path, story = make(self.folder, text)
                 names, printed = run_cells(json.loads(path.read_text()))
@@ -110,17 +125,23 @@ class StoryNotebook(unittest.TestCase):
                 self.assertIn(f"{bug}: ", printed)
 
     def test_no_text_is_markup(self):
-        path, _ = make(self.folder, HOSTILE)
-        for cell in json.loads(path.read_text())["cells"]:
-            if cell["cell_type"] == "markdown":
-                self.assertNotRegex(cell["source"], r"<|\$|(?<!\\)`code|(?<!\\)\[l")
-            else:
-                self.assertTrue(cell["source"].isascii())
+        for text in (HOSTILE, SCRIPT_END):
+            path, _ = make(self.folder, text)
+            for cell in json.loads(path.read_text())["cells"]:
+                if cell["cell_type"] == "markdown":
+                    self.assertNotRegex(cell["source"], r"<|\$|(?<!\\)`code|(?<!\\)\[l|\n# light")
+                else:
+                    self.assertTrue(cell["source"].isascii())
 
     def test_what_cannot_be_written(self):
-        done = subprocess.run([PROGRAM, "explain", TEXT, "--notebook", str(self.folder / "no" / "x.ipynb")],
-                              capture_output=True, timeout=300, check=False)
-        self.assertEqual((done.returncode, done.stdout, done.stderr.count(b"\n")), (2, b"", 1))
+        (self.folder / "taken").mkdir()
+        for path in (self.folder / "no" / "x.ipynb", self.folder / "taken"):
+            with self.subTest(path.name):
+                done = subprocess.run([PROGRAM, "explain", TEXT, "--notebook", str(path)],
+                                      capture_output=True, timeout=300, check=False)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count(b"\n")), (2, b"", 1))
+                self.assertIn(os.fsencode(path), done.stderr)
+                self.assertEqual(list(self.folder.rglob("*")), [self.folder / "taken"])
 
 
 if __name__ == "__main__":

@@ -67,16 +67,22 @@ def gelu_exact(x):
     return x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
 
 
+COLUMNS_A_LINE = 8  # what a page has room for
+
+
 def show(name, labels="", token=None):
     """Prints a tensor's rows, or a token's alone; rows, or rows and columns, named by their tokens."""
     columns = min(t[name].shape[1], 24)
-    more = f"  ... {t[name].shape[1]} numbers" if t[name].shape[1] > columns else ""
-    if labels == "both":
-        print(" " * 14, "".join(f"{TOKENS[column].strip()[:9]:>10}" for column in range(columns)))
     rows = range(len(t[name])) if token is None else [tokens_of[name].index(token)]
-    for row in rows:
-        place = repr(TOKENS[tokens_of[name][row]]) if labels else str(row)
-        print(f"{place[:14]:>14}", "".join(f"{x:10.4f}" for x in t[name][row, :columns]) + more)
+    for first in range(0, columns, COLUMNS_A_LINE):
+        part = range(first, min(first + COLUMNS_A_LINE, columns))
+        heads = [TOKENS[column].strip() if labels == "both" else str(column) for column in part]
+        print(" " * 14, "".join(f"{head[:9]:>10}" for head in heads))
+        for row in rows:
+            place = repr(TOKENS[tokens_of[name][row]]) if labels else str(row)
+            print(f"{place[:14]:>14}", "".join(f"{x:10.4f}" for x in t[name][row, part]))
+    if t[name].shape[1] > columns:
+        print(f"... {t[name].shape[1]} numbers in a row")
 )py";
 
 const char* const kNotebookInvariants = R"py(for name in t:

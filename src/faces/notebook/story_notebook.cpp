@@ -69,7 +69,8 @@ class NotebookWriter {
         "# What attention does with “{}”\n\nText: {}\n\nModel {}, layer {}, head {}; hash `{}`.\n\n"
         "The numbers below are those of the run, as the engine left them. Each cell computes a "
         "tensor again, with NumPy, from the tensors before it, and asserts that the run's is the "
-        "same.",
+        "same. The first two cells hold the run's tensors and what the others call; the story "
+        "begins below them.",
         markdown_text(story_.word), markdown_text(story_.text), markdown_text(story_.model_name),
         told.layer, told.head, story_.hash));
     if (story_.damage) {
