@@ -34,7 +34,11 @@ class Experiment {
  public:
   Experiment(const Transformer& right, const WrongModel& wrong, std::span<const TokenId> ids,
              std::span<const TokenId> changed, TraceSelection selection)
-      : right_(right), wrong_(wrong), ids_(ids), changed_(changed), selection_(std::move(selection)) {}
+      : right_(right),
+        wrong_(wrong),
+        ids_(ids),
+        changed_(changed),
+        selection_(std::move(selection)) {}
 
   /// `measure` takes the trace of the text and that of the changed one.
   template <class Measure>
