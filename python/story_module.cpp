@@ -8,6 +8,7 @@
 #include "compute.h"
 #include "faces/csv/story_csv.h"
 #include "faces/html/story_html.h"
+#include "faces/notebook/story_notebook.h"
 #include "faces/story_json.h"
 #include "faces/svg/story_svg.h"
 #include "story/story_teller.h"
@@ -32,13 +33,18 @@ std::shared_ptr<StoryTeller> open_teller(const std::string& model, const std::st
 
 std::shared_ptr<Story> tell(const StoryTeller& teller, const std::string& text,
                             std::optional<std::string> word, std::optional<std::int64_t> layer,
-                            std::optional<std::int64_t> head, const std::string& detail) {
+                            std::optional<std::int64_t> head, const std::string& detail,
+                            const std::optional<std::string>& bug) {
   StoryRequest request;
   request.text = text;
   request.word = std::move(word);
   request.layer = layer;
   request.head = head;
   request.detail = detail_named(detail);
+  if (bug) {
+    request.bug = bug_named(*bug);
+    if (!request.bug) throw Error("bug: expected one of " + bug_names() + ", got " + *bug);
+  }
   std::shared_ptr<Story> story;
   compute([&] { story = std::make_shared<Story>(teller.tell(std::move(request)).value()); });
   return story;
@@ -120,6 +126,7 @@ void add_story_classes(py::module_& module) {
       .def("page_json",
            [](const Story& story) { return story_to_json(story, TensorEncoding::base64); })
       .def("to_html", &story_to_html)
+      .def("to_notebook", &story_to_notebook)
       .def("to_svg", &draw)
       .def("save_csv",
            [](const Story& story, const std::string& folder) {

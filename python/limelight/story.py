@@ -100,21 +100,25 @@ class Story:
       word: the word to look at; an ambiguous one, else the last content word, when None.
       layer, head: counted from 0; the most selective when None.
       model: a model's folder; lantern, the built-in one, when None.
+      bug: a mistake to make on purpose, in every layer, such as "no_scale": the story is told of the wrong
+        numbers, and a thirteenth step says what breaks. Its name: `limelight explain --help` lists them.
       detail: "row" lays out the word's row of one head, "head" one head whole and the weights of the
         others of its layer, "model" every head of every layer.
 
     Raises: Error for an empty text, one that is too long, a word that is not in it, a layer or head
-    that the model does not have, a folder that holds no model.
+    that the model does not have, a folder that holds no model, an unknown bug.
 
     Everything is computed at once; attributes do not change. Safe to read from several threads.
     """
 
     def __init__(self, text: str, word: str | None = None, layer: int | None = None,
-                 head: int | None = None, model: PathLike | None = None, *, detail: Detail = "head"):
+                 head: int | None = None, model: PathLike | None = None, bug: str | None = None, *,
+                 detail: Detail = "head"):
         if not isinstance(text, str):
             raise Error(f"text: expected a str, got {type(text).__name__}")
         teller = _open_teller(_model_folder(model))
-        self._story = teller.tell(_as_utf8(text, "text"), word, layer, head, detail)
+        self._story = teller.tell(_as_utf8(text, "text"), word, layer, head, detail,
+                                  bug)
 
     @functools.cached_property
     def _data(self) -> dict[str, Any]:
@@ -138,7 +142,7 @@ class Story:
 
     @functools.cached_property
     def steps(self) -> list[Step]:
-        """The twelve steps, told of `layer` and `head`."""
+        """The twelve steps, told of `layer` and `head`; a thirteenth where a bug was asked for."""
         return [Step(**step) for step in self._data["tellings"][0]["steps"]]
 
     @functools.cached_property
@@ -177,6 +181,11 @@ class Story:
         return self._data["head"]
 
     @property
+    def bug(self) -> dict[str, str] | None:
+        """name, title, text, wrong, right and recognise of the mistake that was made on purpose."""
+        return self._data.get("bug")
+
+    @property
     def effective_words(self) -> float:
         """exp of the entropy of the word's row of weights."""
         return self._data["effective_words"]
@@ -198,6 +207,10 @@ class Story:
     def to_html(self) -> str:
         """The story as one HTML file that opens from disk."""
         return self._story.to_html()
+
+    def to_notebook(self) -> str:
+        """The steps as a Jupyter notebook that computes every number again with NumPy."""
+        return self._story.to_notebook()
 
     def to_svg(self, figure: Figure = "matrix") -> str:
         """A figure for a paper: "matrix", the head's weights; "heads", every head of the layer; "arcs"

@@ -3,6 +3,7 @@
 #include "base/atomic_file.h"
 #include "cli/command.h"
 #include "faces/csv/story_csv.h"
+#include "faces/notebook/story_notebook.h"
 #include "faces/svg/story_svg.h"
 
 namespace limelight::cli {
@@ -24,12 +25,21 @@ void add_story_file_options(CLI::App& command, const std::shared_ptr<StoryFiles>
       .add_option("--csv", files->csv,
                   "Also write every table of the twelve steps, a CSV file each")
       ->type_name("DIR");
+  command
+      .add_option(
+          "--notebook", files->notebook,
+          "Also write the steps as a Jupyter notebook that computes every number again with "
+          "NumPy")
+      ->type_name("FILE.ipynb");
 }
 
 void write_story_files(const StoryFiles& files, const Story& story) {
   if (!files.svg.empty()) {
     value_or_mistake(write_file_atomically(
         files.svg, story_to_svg(story, svg_figure_named(files.figure).value())));
+  }
+  if (!files.notebook.empty()) {
+    value_or_mistake(write_file_atomically(files.notebook, story_to_notebook(story)));
   }
   if (!files.csv.empty()) value_or_mistake(write_story_csv(files.csv, story));
 }

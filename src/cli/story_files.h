@@ -13,11 +13,12 @@ struct StoryFiles {
   std::string svg;
   std::string figure = "matrix";
   std::string csv;  ///< a folder
+  std::string notebook;
 
-  bool any() const { return !svg.empty() || !csv.empty(); }
+  bool any() const { return !svg.empty() || !csv.empty() || !notebook.empty(); }
 };
 
-/// Adds --svg, --figure and --csv to a command.
+/// Adds --svg, --figure, --csv and --notebook to a command.
 void add_story_file_options(CLI::App& command, const std::shared_ptr<StoryFiles>& files);
 
 /// Writes what was asked for, each whole or not at all. Throws Mistake for what cannot be written.

@@ -1,37 +1,13 @@
 #include "faces/story_json.h"
 
-#include <bit>
 #include <map>
 
 #include "faces/json_parts.h"
+#include "faces/matrix_bytes.h"
 #include "faces/page_tensors.h"
 
 namespace limelight {
 namespace {
-
-std::string base64_of(MatrixView matrix) {
-  static_assert(std::endian::native == std::endian::little);
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(matrix.rows * matrix.columns) * sizeof(float));
-  for (std::int64_t r = 0; r < matrix.rows; ++r) {
-    const auto row = std::as_bytes(matrix.row(r));
-    bytes.append(reinterpret_cast<const char*>(row.data()), row.size());
-  }
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t three = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      three = three << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      text += i + j > bytes.size() ? '=' : kDigits[three >> (18 - 6 * j) & 63];
-    }
-  }
-  return text;
-}
 
 FaceJson word_json(const Story& story) {
   FaceJson word = {

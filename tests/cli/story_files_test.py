@@ -77,7 +77,7 @@ class Svg(WithFolder):
 
     def test_it_says_what_it_is(self):
         story, svg = self.draw(TEXT, "matrix", "--layer", "3", "--head", "0")
-        self.assertEqual(svg.find(f"{SVG}title").text, "Weights of layer 3, head 0 of lantern")
+        self.assertEqual(svg.find(f"{SVG}title").text, "Weights of layer 3, head 0; lantern")
         description = svg.find(f"{SVG}desc").text
         self.assertIn(TEXT, description)
         row = self.weights(story, 0)[story["word"]["token"]]
@@ -87,6 +87,16 @@ class Svg(WithFolder):
         kept = svg.find(f"{SVG}metadata/{STORY}story").attrib
         self.assertEqual((kept["hash"], kept["layer"], kept["head"], kept["figure"]),
                          (story["hash"], "3", "0", "matrix"))
+
+    def test_a_run_that_is_wrong_on_purpose_says_so(self):
+        path = self.folder / "wrong.svg"
+        done = run("explain", TEXT, "--brief", "--bug", "no_scale", "--svg", str(path),
+                   "--csv", str(self.folder / "tables"))
+        self.assertEqual(done.returncode, 3)
+        svg = ElementTree.parse(path).getroot()
+        self.assertIn("wrong on purpose: no_scale", svg.find(f"{SVG}text").text)
+        self.assertEqual(svg.find(f"{SVG}metadata/{STORY}story").get("bug"), "no_scale")
+        self.assertIn("bug,no_scale", (self.folder / "tables" / "story.csv").read_text())
 
     def test_nothing_but_shapes_and_text(self):
         for figure in ("matrix", "heads", "arcs"):

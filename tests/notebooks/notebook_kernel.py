@@ -11,9 +11,11 @@ try:
     import ipykernel  # noqa: F401  (the kernel; nbclient only talks to it)
     import nbformat
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError  # noqa: F401  (raised by execute)
     MISSING = None
 except ImportError as error:
     MISSING = error.name
+    CellExecutionError = RuntimeError
 
 CELL_SECONDS = 300
 

@@ -86,6 +86,22 @@ class Tensors(unittest.TestCase):
         self.assertNotEqual(limelight.Story(TEXT, layer=2, head=2).hash, self.story.hash)
 
 
+class Wrong(unittest.TestCase):
+    def test_a_bug_is_made_and_found(self):
+        right, wrong = (limelight.Story(TEXT, layer=0, head=0, bug=bug) for bug in (None, "no_scale"))
+        self.assertIsNone(right.bug)
+        self.assertEqual(wrong.bug["name"], "no_scale")
+        self.assertFalse(wrong.proof.holds)
+        self.assertEqual(len(wrong.steps), 13)
+        dots, scores = (wrong.tensors[f"layer.0.head.0.{name}"] for name in ("dots", "scores"))
+        np.testing.assert_allclose(scores, dots, atol=1e-5)
+        self.assertNotEqual(wrong.hash, right.hash)
+
+    def test_an_unknown_bug(self):
+        with self.assertRaisesRegex(limelight.Error, "bug: expected one of .*no_scale.*, got typo"):
+            limelight.Story(TEXT, bug="typo")
+
+
 class Kept(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -120,6 +136,8 @@ class Kept(unittest.TestCase):
     def test_json_html_and_svg_name_the_same_run(self):
         self.assertEqual(json.loads(self.story.to_json())["hash"], self.story.hash)
         self.assertIn(self.story.hash, self.story.to_html())
+        self.assertEqual(json.loads(self.story.to_notebook())["metadata"]["limelight"]["hash"],
+                         self.story.hash)
         for figure in ("matrix", "heads", "arcs"):
             svg = self.story.to_svg(figure)
             ElementTree.fromstring(svg)

@@ -102,8 +102,16 @@ def softmax_columns(scores: Array) -> Array:
     return softmax_along(scores, 0)
 
 
+def softmax_columns_overflowing(scores: Array) -> Array:
+    return np.exp(scores) / np.exp(scores).sum(0)
+
+
 def softmax_all(scores: Array) -> Array:
     return softmax_along(scores, None)
+
+
+def softmax_all_overflowing(scores: Array) -> Array:
+    return np.exp(scores) / np.exp(scores).sum()
 
 
 def softmax_rows_overflowing(scores: Array) -> Array:

@@ -75,11 +75,11 @@ mix = Exercise(
 softmax_rows = Exercise(
     "softmax_rows", answers.softmax_rows, ((_normal(4, 4),), (_normal(3, 5),), (_normal(2, 3) + 1e3,)),
     (
-        Mistake("over queries", (answers.softmax_columns,),
+        Mistake("over queries", (answers.softmax_columns, answers.softmax_columns_overflowing),
                 "Your columns sum to 1, your rows do not: you took the shares over the queries. A row "
                 "belongs to the word that looks, so its shares run along the row, over the keys: the "
                 "last axis."),
-        Mistake("over all", (answers.softmax_all,),
+        Mistake("over all", (answers.softmax_all, answers.softmax_all_overflowing),
                 "All your numbers together sum to 1. Each row should: every word has a whole 1 to give "
                 "away."),
         Mistake("overflow", (answers.softmax_rows_overflowing,),

@@ -89,6 +89,9 @@ CsvFile story_file(const Story& story) {
         Texts{"head", std::to_string(told.head)}}) {
     csv.line(line);
   }
+  if (story.damage) {
+    csv.line(Texts{"bug", std::string(known_bug(story.damage->bug).name)});
+  }
   return {"story.csv", std::move(csv).take()};
 }
 

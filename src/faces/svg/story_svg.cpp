@@ -46,10 +46,13 @@ std::string place_of(const Story& story, SvgFigure figure = SvgFigure::matrix) {
 }
 
 std::string heading_of(const Story& story, SvgFigure figure) {
-  if (figure == SvgFigure::heads) {
-    return fmt::format("Weights of every head of layer {}", story.told().layer);
+  std::string heading = figure == SvgFigure::heads
+                            ? fmt::format("Weights of every head of layer {}", story.told().layer)
+                            : "Weights of " + place_of(story);
+  if (story.damage) {
+    heading += fmt::format(", wrong on purpose: {}", known_bug(story.damage->bug).name);
   }
-  return "Weights of " + place_of(story);
+  return heading;
 }
 
 std::string note_of(const Story& story, SvgFigure figure) {
@@ -86,7 +89,7 @@ std::string largest_weights(const Story& story, const TraceTensor& weights) {
 SvgDocument::About about(const Story& story, SvgFigure figure) {
   const TraceTensor* weights = weights_of(story, story.told().head);
   SvgDocument::About about;
-  about.title = fmt::format("{} of {}", heading_of(story, figure), story.model_name);
+  about.title = fmt::format("{}; {}", heading_of(story, figure), story.model_name);
   about.description =
       fmt::format("{} The text: “{}”.", note_of(story, figure), printable(story.text, kTextShown));
   if (weights != nullptr && weights->row_of(story.token) >= 0) {
@@ -96,6 +99,9 @@ SvgDocument::About about(const Story& story, SvgFigure figure) {
   about.metadata = fmt::format(R"(hash="{}" model="{}" figure="{}" layer="{}" head="{}" word="{}")",
                                story.hash, escape_xml(story.model_name), name_of(figure),
                                story.told().layer, story.told().head, escape_xml(story.word));
+  if (story.damage) {
+    about.metadata += fmt::format(R"( bug="{}")", known_bug(story.damage->bug).name);
+  }
   return about;
 }
 

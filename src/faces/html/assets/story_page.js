@@ -128,7 +128,10 @@ class StoryPage {
     this.progress.textContent = `${step.number} of ${this.steps.length}: ${step.title}`;
     this.outline.querySelector("details").open = false;
     this.shine(null);
-    if (location.hash !== `#${step.id}`) history.replaceState(null, "", `#${step.id}`);
+    // In a frame of a notebook the page has no address of its own (about:srcdoc).
+    if (location.protocol !== "about:" && location.hash !== `#${step.id}`) {
+      history.replaceState(null, "", `#${step.id}`);
+    }
     if (!take_focus) return;
     this.sections[index].querySelector("h2").focus({ preventScroll: true });
     window.scrollTo(0, Math.min(window.scrollY, this.top_of_steps()));
