@@ -17,7 +17,7 @@
 // Highway wants this order.
 #include <hwy/highway.h>
 
-#include "attention/kernels/simd/dropout_row.inl.h"
+#include "attention/kernels/simd/forward_rows.inl.h"
 #include "attention/kernels/simd/rows.inl.h"
 #include "attention/kernels/simd/small_product.inl.h"
 
@@ -124,34 +124,19 @@ bool weigh_row(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
   const float shift = next == kMinusInfinity ? 0 : next;
   const float sum = exponentials(part.columns(), shift, row + part.begin);
   state = {next, state.sum * rescale + sum};
-  if (const DropoutMask* dropout = call.visibility.dropout()) {
-    fill_dropout_factors(*dropout,
-                         call.visibility.dropout_row(block.place.sequence, block.place.head), query,
-                         tile, scratch.factors);
-    std::fill(scratch.factors + (tile.end - tile.begin), scratch.factors + kTileKeys, 1.0f);
+  if (call.visibility.dropout()) {
+    look_up_dropout(call, block.place, query, tile, kTileKeys, scratch.factors);
     multiply_row(part.columns(), scratch.factors + part.begin, row + part.begin);
   }
   return sees_all && !call.visibility.looks_up_keys();
-}
-
-/// What is added to the scores of the part. False when nothing of it is visible.
-bool look_up(const KernelCall& call, const ForwardBlock& block, KeyRange tile, const TilePart& part,
-             const ForwardScratch& scratch) {
-  bool any = false;
-  for (std::int64_t r = part.first_row; r < part.last_row; ++r) {
-    float* row = scratch.additions + r * kTileKeys;
-    any |= call.visibility.fill_additions(block.place.sequence, block.place.head,
-                                          block.first_query + r, tile, row);
-    std::fill(row + (tile.end - tile.begin), row + kTileKeys, 0.0f);
-  }
-  return any;
 }
 
 void attend_to_tile(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
                     const ForwardScratch& scratch, SoftmaxState<float>* states) {
   const TilePart part = part_seen(call, block.place.sequence, block.first_query, block.rows, tile);
   if (part.empty()) return;
-  if (call.has_additions && !look_up(call, block, tile, part, scratch)) return;
+  const QueryRows rows = {block.place, block.first_query, part.first_row, part.last_row};
+  if (call.has_additions && !look_up(call, rows, tile, kTileKeys, scratch.additions)) return;
 
   // scores = query key^T
   const float* keys = block.packed.keys + tile.begin * call.shape.head_dim + part.begin;
@@ -177,27 +162,6 @@ void attend_to_tile(const KernelCall& call, const ForwardBlock& block, KeyRange 
       {scratch.context + part.first_row * call.value_width, call.value_width});
 }
 
-/// out = context / sum of weights, the sink's included.
-void finish_row(const KernelCall& call, const ForwardArguments& arguments,
-                const ForwardBlock& block, const ForwardScratch& scratch, std::int64_t r,
-                SoftmaxState<float> state) {
-  const Sequence& sequence = block.place.sequence;
-  const std::int64_t i = sequence.first_query + block.first_query + r;
-  float factor = 0;
-  if (!state.empty()) {
-    const float before = state.maximum;
-    if (block.sink != kMinusInfinity) state.merge({block.sink, 1});
-    factor = std::exp(before - state.maximum) / state.sum;
-  }
-  const TensorView& out = arguments.out;
-  store_row(scratch.context + r * call.value_width, factor, call.shape.value_dim, out.raw(),
-            out.dtype(), row_offset(out, sequence.batch, block.place.head, i));
-  if (const TensorView& lse = arguments.lse; !lse.empty()) {
-    write_number(lse.raw(), lse.dtype(), row_offset(lse, sequence.batch, block.place.head, i),
-                 state.lse());
-  }
-}
-
 /// Online softmax (Milakov and Gimelshein 2018; Dao 2022) of a block of queries over tiles of keys.
 void forward_block(const KernelCall& call, const ForwardArguments& arguments,
                    const ForwardBlock& block, const ForwardScratch& scratch) {
@@ -219,7 +183,8 @@ void forward_block(const KernelCall& call, const ForwardArguments& arguments,
     attend_to_tile(call, block, {j, std::min(j + kTileKeys, sequence.kv_len)}, scratch, states);
   }
   for (std::int64_t r = 0; r < block.rows; ++r) {
-    finish_row(call, arguments, block, scratch, r, states[r]);
+    finish_row(arguments, block.place, block.first_query + r, block.sink, states[r],
+               call.shape.value_dim, scratch.context + r * call.value_width);
   }
 }
 
@@ -241,14 +206,9 @@ HWY_EXPORT(compiled_target);
 /// The packed keys and values of all heads of all sequences, one tile after the other.
 class PackedHeads {
  public:
-  PackedHeads(const KernelCall& call, const std::vector<Sequence>& sequences) : call_(call) {
-    for (const Sequence& sequence : sequences) {
-      first_tile_.push_back(tiles_);
-      tiles_ += ceil_div(sequence.kv_len, kTileKeys) * call.shape.num_kv_heads;
-    }
-  }
+  explicit PackedHeads(const KernelCall& call)
+      : call_(call), order_(call, kTileKeys), tiles_(order_.tiles()) {}
 
-  std::int64_t tiles() const { return tiles_; }
   /// Of keys, values and one byte a tile.
   std::int64_t floats() const {
     return tiles_ * kTileKeys * (call_.shape.head_dim + call_.value_width) + padded(tiles_);
@@ -260,16 +220,15 @@ class PackedHeads {
   }
 
   PackedHead of(const Sequence& sequence, std::int64_t kv_head) const {
-    const std::int64_t tile = first_tile_[static_cast<std::size_t>(sequence.index)] +
-                              kv_head * ceil_div(sequence.kv_len, kTileKeys);
+    const std::int64_t tile = order_.first_tile(sequence, kv_head);
     return {keys_ + tile * kTileKeys * call_.shape.head_dim,
             values_ + tile * kTileKeys * call_.value_width, finite_ + tile};
   }
 
  private:
   const KernelCall& call_;
-  std::vector<std::int64_t> first_tile_;
-  std::int64_t tiles_ = 0;
+  TileOrder order_;
+  std::int64_t tiles_;
   float* keys_ = nullptr;
   float* values_ = nullptr;
   bool* finite_ = nullptr;
@@ -280,11 +239,9 @@ class PackedHeads {
 void attention_forward(const ForwardArguments& arguments, const AttentionShape& shape,
                        const AttentionOptions& options, const Visibility& visibility) {
   const KernelCall call(shape, options, visibility);
-  const std::vector<Sequence>& sequences = visibility.sequences();
-  const bool alone = shape.multiply_adds() < kLeastWorkToShare;
-  const int threads = alone ? 1 : most_threads();
+  const int threads = call.alone ? 1 : most_threads();
 
-  PackedHeads packed(call, sequences);
+  PackedHeads packed(call);
   Scratch scratch(packed.floats() + threads * ForwardScratch::floats(call));
   packed.take(scratch);
   std::vector<ForwardScratch> scratch_of_thread;
@@ -293,33 +250,25 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
 
   const KeySource keys = {options.past_key, arguments.key, shape.past_len};
   const KeySource values = {options.past_value, arguments.value, shape.past_len};
-  const std::vector<Task> tiles = list_tasks(sequences, shape.num_kv_heads, [](const Sequence& s) {
-    return ceil_div(s.kv_len, kTileKeys);
-  });
-  const auto stopped = [&] { return call.stop.stopped(); };
   const auto pack = LIMELIGHT_DISPATCH(pack_tile);
-  parallel_for_in_order(std::ssize(tiles), alone, stopped, [&](std::int64_t index, int thread) {
-    const auto& [s, kv_head, tile] = tiles[static_cast<std::size_t>(index)];
-    const Sequence& sequence = sequences[static_cast<std::size_t>(s)];
-    pack(call, keys, values, sequence, kv_head, tile, packed.of(sequence, kv_head),
-         scratch_of_thread[static_cast<std::size_t>(thread)].query);
-  });
+  for_each_part(call, shape.num_kv_heads, kTileKeys, &Sequence::kv_len,
+                [&](const Sequence& sequence, std::int64_t kv_head, std::int64_t tile, int thread) {
+                  pack(call, keys, values, sequence, kv_head, tile, packed.of(sequence, kv_head),
+                       scratch_of_thread[static_cast<std::size_t>(thread)].query);
+                });
 
-  const std::vector<Task> blocks = list_tasks(
-      sequences, shape.num_heads, [](const Sequence& s) { return ceil_div(s.q_len, kQueryRows); });
   const auto attend = LIMELIGHT_DISPATCH(forward_block);
-  parallel_for_in_order(std::ssize(blocks), alone, stopped, [&](std::int64_t index, int thread) {
-    // Under a causal mask the last blocks cost most: begin with them.
-    const auto& [s, head, part] = blocks[blocks.size() - 1 - static_cast<std::size_t>(index)];
-    const Sequence& sequence = sequences[static_cast<std::size_t>(s)];
-    const std::int64_t first_query = part * kQueryRows;
-    const ForwardBlock block = {.place = {sequence, head},
-                                .packed = packed.of(sequence, head / shape.group()),
-                                .first_query = first_query,
-                                .rows = std::min(kQueryRows, sequence.q_len - first_query),
-                                .sink = static_cast<float>(sink_of(options, head))};
-    attend(call, arguments, block, scratch_of_thread[static_cast<std::size_t>(thread)]);
-  });
+  for_each_part(
+      call, shape.num_heads, kQueryRows, &Sequence::q_len,
+      [&](const Sequence& sequence, std::int64_t head, std::int64_t part, int thread) {
+        const std::int64_t first_query = part * kQueryRows;
+        const ForwardBlock block = {.place = {sequence, head},
+                                    .packed = packed.of(sequence, head / shape.group()),
+                                    .first_query = first_query,
+                                    .rows = std::min(kQueryRows, sequence.q_len - first_query),
+                                    .sink = static_cast<float>(sink_of(options, head))};
+        attend(call, arguments, block, scratch_of_thread[static_cast<std::size_t>(thread)]);
+      });
 }
 
 std::string instruction_set_of_kernels() {
