@@ -39,8 +39,10 @@ TEST_P(SimdTest, ForwardAgreesWithTheReference) {
     const AttentionCase inputs(GetParam(), dtype);
     const ForwardResult expected = run_forward(inputs, DType::f64);
     const ForwardResult found = run_forward(inputs, dtype);
-    expect_near(found.out, expected.out, 4e-6 + rounding_of(dtype), 0.1, "out");
-    EXPECT_LE(largest_difference(found.lse, expected.lse), 4e-6) << "lse";
+    const bool on_tiles = dtype == DType::bf16 && tile_unit() != nullptr;
+    const double weights = on_tiles ? 0x1p-8 : 0;  // are rounded to bf16 too
+    expect_near(found.out, expected.out, 4e-6 + rounding_of(dtype) + weights, 0.1, "out");
+    EXPECT_LE(largest_difference(found.lse, expected.lse), on_tiles ? 0x1p-13 : 4e-6) << "lse";
   }
 }
 
