@@ -56,16 +56,6 @@ TEST_P(TilesTest, StaysWithinTheStatedError) {
 INSTANTIATE_TEST_SUITE_P(Options, TilesTest, testing::ValuesIn(option_specs()), name_of_case);
 INSTANTIATE_TEST_SUITE_P(WideOptions, TilesTest, testing::ValuesIn(wide_specs()), name_of_case);
 
-CaseSpec one_head(std::int64_t q_len, std::int64_t kv_len, std::int64_t dim) {
-  return {.batch = 1,
-          .num_heads = 1,
-          .num_kv_heads = 1,
-          .q_len = q_len,
-          .new_len = kv_len,
-          .head_dim = dim,
-          .value_dim = dim};
-}
-
 void scale_elements(Tensor& tensor, double factor) {
   for (std::int64_t i = 0; i < tensor.elements(); ++i) tensor.set(i, tensor.get(i) * factor);
 }

@@ -6,6 +6,7 @@
 #include "attention/kernels/amx/attention.h"
 #include "attention/kernels/amx/forward_block.h"
 #include "attention/kernels/amx/interleaved_products.h"
+#include "attention/kernels/simd/fused_forward.h"
 #include "attention/softmax_state.h"
 #include "base/dispatch.h"
 #include "base/parallel.h"
@@ -228,6 +229,16 @@ class PackedHeads {
   bool* finite_ = nullptr;
 };
 
+/// What pack_and_attend() is told of these kernels.
+struct Forward {
+  using Call = TileCall;
+  using PackedHeads = amx::PackedHeads;
+  using Scratch = ForwardScratch;
+  using Block = ForwardBlock;
+  static constexpr std::int64_t kTileKeys = kStripKeys;
+  static constexpr std::int64_t kQueryRows = amx::kQueryRows;
+};
+
 }  // namespace
 
 bool offers(const ForwardArguments& arguments) {
@@ -238,35 +249,17 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
                        const AttentionOptions& options, const Visibility& visibility,
                        const tiles::TileUnit& unit) {
   const TileCall call(shape, options, visibility, unit);
-  const int threads = call.alone ? 1 : most_threads();
-  PackedHeads packed(call);
-  Scratch scratch(packed.floats() + threads * ForwardScratch::floats(call));
-  packed.take(scratch);
-  std::vector<ForwardScratch> scratch_of_thread;
-  scratch_of_thread.reserve(static_cast<std::size_t>(threads));
-  for (int t = 0; t < threads; ++t) scratch_of_thread.emplace_back(call, scratch);
-
-  const simd::KeySource keys = {options.past_key, arguments.key, shape.past_len};
-  const simd::KeySource values = {options.past_value, arguments.value, shape.past_len};
   const auto pack = LIMELIGHT_DISPATCH(pack_strip);
-  for_each_part(
-      call, shape.num_kv_heads, kStripKeys, &Sequence::kv_len,
-      [&](const Sequence& sequence, std::int64_t kv_head, std::int64_t strip, int thread) {
-        pack(call, keys, values, sequence, kv_head, strip, packed.of(sequence, kv_head),
-             scratch_of_thread[static_cast<std::size_t>(thread)].packing);
-      });
-
   const auto attend = LIMELIGHT_DISPATCH(forward_block);
-  for_each_part(
-      call, shape.num_heads, kQueryRows, &Sequence::q_len,
-      [&](const Sequence& sequence, std::int64_t head, std::int64_t part, int thread) {
-        const std::int64_t first_query = part * kQueryRows;
-        const ForwardBlock block = {.place = {sequence, head},
-                                    .packed = packed.of(sequence, head / shape.group()),
-                                    .first_query = first_query,
-                                    .rows = std::min(kQueryRows, sequence.q_len - first_query),
-                                    .sink = static_cast<float>(sink_of(options, head))};
-        attend(call, arguments, values, block, scratch_of_thread[static_cast<std::size_t>(thread)]);
+  simd::pack_and_attend<Forward>(
+      call, arguments, options,
+      [&](const simd::KeySource& keys, const simd::KeySource& values, const Sequence& sequence,
+          std::int64_t kv_head, std::int64_t strip, const PackedHead& packed,
+          const ForwardScratch& scratch) {
+        pack(call, keys, values, sequence, kv_head, strip, packed, scratch.packing);
+      },
+      [&](const simd::KeySource& values, const ForwardBlock& block, ForwardScratch& scratch) {
+        attend(call, arguments, values, block, scratch);
       });
 }
 

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "attention/element.h"
-#include "attention/for_each_task.h"
 #include "attention/kernels/simd/attention.h"
+#include "attention/kernels/simd/fused_forward.h"
 #include "attention/kernels/simd/kernel_call.h"
 #include "attention/scratch.h"
 #include "attention/softmax_state.h"
@@ -234,40 +234,32 @@ class PackedHeads {
   bool* finite_ = nullptr;
 };
 
+/// What pack_and_attend() is told of these kernels.
+struct Forward {
+  using Call = KernelCall;
+  using PackedHeads = simd::PackedHeads;
+  using Scratch = ForwardScratch;
+  using Block = ForwardBlock;
+  static constexpr std::int64_t kTileKeys = simd::kTileKeys;
+  static constexpr std::int64_t kQueryRows = simd::kQueryRows;
+};
+
 }  // namespace
 
 void attention_forward(const ForwardArguments& arguments, const AttentionShape& shape,
                        const AttentionOptions& options, const Visibility& visibility) {
   const KernelCall call(shape, options, visibility);
-  const int threads = call.alone ? 1 : most_threads();
-
-  PackedHeads packed(call);
-  Scratch scratch(packed.floats() + threads * ForwardScratch::floats(call));
-  packed.take(scratch);
-  std::vector<ForwardScratch> scratch_of_thread;
-  scratch_of_thread.reserve(static_cast<std::size_t>(threads));
-  for (int t = 0; t < threads; ++t) scratch_of_thread.emplace_back(call, scratch);
-
-  const KeySource keys = {options.past_key, arguments.key, shape.past_len};
-  const KeySource values = {options.past_value, arguments.value, shape.past_len};
   const auto pack = LIMELIGHT_DISPATCH(pack_tile);
-  for_each_part(call, shape.num_kv_heads, kTileKeys, &Sequence::kv_len,
-                [&](const Sequence& sequence, std::int64_t kv_head, std::int64_t tile, int thread) {
-                  pack(call, keys, values, sequence, kv_head, tile, packed.of(sequence, kv_head),
-                       scratch_of_thread[static_cast<std::size_t>(thread)].query);
-                });
-
   const auto attend = LIMELIGHT_DISPATCH(forward_block);
-  for_each_part(
-      call, shape.num_heads, kQueryRows, &Sequence::q_len,
-      [&](const Sequence& sequence, std::int64_t head, std::int64_t part, int thread) {
-        const std::int64_t first_query = part * kQueryRows;
-        const ForwardBlock block = {.place = {sequence, head},
-                                    .packed = packed.of(sequence, head / shape.group()),
-                                    .first_query = first_query,
-                                    .rows = std::min(kQueryRows, sequence.q_len - first_query),
-                                    .sink = static_cast<float>(sink_of(options, head))};
-        attend(call, arguments, block, scratch_of_thread[static_cast<std::size_t>(thread)]);
+  pack_and_attend<Forward>(
+      call, arguments, options,
+      [&](const KeySource& keys, const KeySource& values, const Sequence& sequence,
+          std::int64_t kv_head, std::int64_t tile, const PackedHead& packed,
+          const ForwardScratch& scratch) {
+        pack(call, keys, values, sequence, kv_head, tile, packed, scratch.query);
+      },
+      [&](const KeySource&, const ForwardBlock& block, const ForwardScratch& scratch) {
+        attend(call, arguments, block, scratch);
       });
 }
 
