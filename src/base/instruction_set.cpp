@@ -105,6 +105,12 @@ const std::string& vector_instruction_set() { return choice().vectors; }
 
 const tiles::TileUnit* tile_unit() { return unit_in_use().load(std::memory_order_relaxed); }
 
+std::string reason_for_tile_unit() {
+  const tiles::AmxOffer& offer = tiles::amx_offer();
+  if (offer.unit != nullptr && tile_unit() == nullptr) return "LIMELIGHT_ISA names another";
+  return offer.reason;
+}
+
 TileUnitForTest::TileUnitForTest(const tiles::TileUnit* unit)
     : before_(unit_in_use().exchange(unit)) {}
 

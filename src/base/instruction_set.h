@@ -24,6 +24,8 @@ const std::string& vector_instruction_set();
 /// What tile kernels multiply with. Null where instruction_set() is not amx: then they are not
 /// used.
 const tiles::TileUnit* tile_unit();
+/// Why it is there, or is not.
+std::string reason_for_tile_unit();
 
 /// For tests, which prove the tile kernels where there is no tile unit: another one is used while
 /// this lives. Not while a kernel runs.

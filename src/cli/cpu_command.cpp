@@ -8,7 +8,6 @@
 
 #include "base/cpu_features.h"
 #include "base/instruction_set.h"
-#include "base/tiles/amx_offer.h"
 #include "cli/command.h"
 
 namespace limelight::cli {
@@ -39,12 +38,6 @@ std::string reason_of_onednn(const AmxReport& amx) {
   return amx.tiles ? "in f32, which has no tiles to use: no cap is needed" : "the best it found";
 }
 
-std::string reason_of_amx() {
-  const tiles::AmxOffer& offer = tiles::amx_offer();
-  if (offer.unit != nullptr && tile_unit() == nullptr) return "LIMELIGHT_ISA names another";
-  return offer.reason;
-}
-
 /// All that there is to say.
 struct Report {
   std::string processor = cpu_name();
@@ -59,7 +52,7 @@ struct Report {
       {"attention and weights in f64", "reference", "float64 as it is written to be read"},
       {"linear layers", "oneDNN " + onednn_instruction_set(), reason_of_onednn(amx)},
       {"attention's forward in bf16, by tiles (AMX)", tile_unit() ? tile_unit()->name : "none",
-       reason_of_amx()}};
+       reason_for_tile_unit()}};
 };
 
 nlohmann::ordered_json json_of(const Report& report) {
