@@ -46,6 +46,15 @@ TEST_P(SimdTest, ForwardAgreesWithTheReference) {
   }
 }
 
+TEST_P(SimdTest, AnOutInBf16IsTheOneInF32Rounded) {
+  const TileUnitForTest no_tiles(nullptr);
+  const AttentionCase inputs(GetParam(), DType::bf16);
+  const Tensor wide = run_forward(inputs, DType::f32).out;
+  Tensor rounded(DType::bf16, wide.sizes());
+  for (std::int64_t i = 0; i < wide.elements(); ++i) rounded.set(i, wide.get(i));
+  EXPECT_EQ(run_forward(inputs, DType::bf16).out.bytes(), rounded.bytes());
+}
+
 TEST_P(SimdTest, BackwardAgreesWithTheReference) {
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
     const CaseSpec& spec = GetParam();
