@@ -20,6 +20,7 @@
 #include <string>
 #include <thread>
 
+#include "base/instruction_set.h"
 #include "benchmarks/attention_problem.h"
 #include "benchmarks/ceilings.h"
 #include "benchmarks/measure.h"
@@ -64,13 +65,13 @@ std::string ratio_to(std::optional<double> peer, double own) {
 
 /// GFLOP/s and the share of the ceiling, with one thread and with all.
 std::string rates(const AttentionExtents& extents, int products, double& seconds,
-                  const std::function<void()>& body) {
+                  bench::Rate (*ceiling_rate)(int threads), const std::function<void()>& body) {
   const int all = bench::all_threads();
   double rate[2];
   std::string line;
   for (const bool many : {false, true}) {
     omp_set_num_threads(many ? all : 1);
-    const double ceiling = bench::multiply_add_rate(many ? all : 1).median;
+    const double ceiling = ceiling_rate(many ? all : 1).median;
     seconds = bench::measure(body, repetitions_of(extents)).median;
     rate[many] = extents.flops(products) / seconds;
     line += fmt::format(" {:>6.1f} {:>3.0f} %", rate[many] / 1e9, 100 * rate[many] / ceiling);
@@ -82,7 +83,8 @@ void report_speed(const AttentionExtents& extents, const std::string& onnxruntim
   AttentionProblem problem(extents);
   double forward = 0;
   double backward = 0;
-  fmt::print("{} |{}|", name_of(extents), rates(extents, 2, forward, [&] { problem.forward(); }));
+  fmt::print("{} |{}|", name_of(extents),
+             rates(extents, 2, forward, bench::multiply_add_rate, [&] { problem.forward(); }));
   std::fflush(stdout);
   const PeerSeconds peer =
       onnxruntime.empty() ? PeerSeconds() : onnxruntime_seconds(onnxruntime, extents);
@@ -90,10 +92,32 @@ void report_speed(const AttentionExtents& extents, const std::string& onnxruntim
   if (!extents.causal && extents.length <= 4096) {
     unfused = bench::measure([&] { problem.unfused(); }).median;
   }
-  fmt::print("{}|{} {} {}\n", rates(extents, 5, backward, [&] { problem.backward(); }),
+  fmt::print("{}|{} {} {}\n",
+             rates(extents, 5, backward, bench::multiply_add_rate, [&] { problem.backward(); }),
              ratio_to(peer.attention, forward), ratio_to(peer.multi_head, forward),
              ratio_to(unfused, forward));
   std::fflush(stdout);
+}
+
+/// The forward in bf16 on tiles, as a share of the rate of tile products alone.
+void report_tiles() {
+  fmt::print("\nForward in bf16 on tiles (AMX), share of the rate of tile products alone.\n\n");
+  if (tile_unit() == nullptr) {
+    fmt::print("this machine has no AMX: {}\n", reason_for_tile_unit());
+    return;
+  }
+  for (const std::int64_t length : {2048, 8192}) {
+    for (const std::int64_t head_dim : {64, 128}) {
+      for (const bool causal : {false, true}) {
+        const AttentionExtents extents = {length, head_dim, causal};
+        bench::AttentionProblemOf<bfloat16> problem(extents);
+        double seconds = 0;
+        fmt::print("{} |{}\n", name_of(extents),
+                   rates(extents, 2, seconds, bench::tile_rate, [&] { problem.forward(); }));
+        std::fflush(stdout);
+      }
+    }
+  }
 }
 
 /// Of this process, in bytes.
@@ -159,6 +183,8 @@ int main(int argc, char** argv) {
       }
     }
   }
+
+  report_tiles();
 
   fmt::print(
       "\nCost against length, and memory beside inputs and outputs, {} threads: seconds, "

@@ -34,10 +34,11 @@ struct AttentionExtents {
   }
 };
 
-/// Memory of one call in f32, filled with normal numbers.
-class AttentionProblem {
+/// Memory of one call in f32 or bf16, filled with normal numbers.
+template <class T>
+class AttentionProblemOf {
  public:
-  explicit AttentionProblem(const AttentionExtents& extents) : extents_(extents) {
+  explicit AttentionProblemOf(const AttentionExtents& extents) : extents_(extents) {
     if (extents.causal) options_.causal = CausalAlignment::top_left;
     if (extents.window > 0) {
       options_.window = SlidingWindow{CausalAlignment::top_left, extents.window, 0};
@@ -46,7 +47,7 @@ class AttentionProblem {
     std::normal_distribution<float> normal;
     for (auto* tensor : {&query_, &key_, &value_, &grad_out_}) {
       tensor->resize(static_cast<std::size_t>(kHeads * extents.length * extents.head_dim));
-      for (float& x : *tensor) x = normal(random);
+      for (T& x : *tensor) x = T(normal(random));
     }
     for (auto* tensor : {&out_, &grad_query_, &grad_key_, &grad_value_}) {
       tensor->resize(query_.size());
@@ -62,7 +63,7 @@ class AttentionProblem {
                        write(grad_query_), write(grad_key_), write(grad_value_), options_);
   }
 
-  /// The whole matrix of scores of one head after the other. Knows no mask.
+  /// The whole matrix of scores of one head after the other. Knows no mask. For f32 alone.
   void unfused() {
     const std::int64_t n = extents_.length;
     const std::int64_t d = extents_.head_dim;
@@ -77,18 +78,19 @@ class AttentionProblem {
   }
 
  private:
-  ConstTensorView read(const std::vector<float>& x) const {
+  ConstTensorView read(const std::vector<T>& x) const {
     return ConstTensorView::of(x.data(), {1, kHeads, extents_.length, extents_.head_dim});
   }
-  TensorView write(std::vector<float>& x) const {
+  TensorView write(std::vector<T>& x) const {
     return TensorView::of(x.data(), {1, kHeads, extents_.length, extents_.head_dim});
   }
   TensorView lse() { return TensorView::of(lse_.data(), {1, kHeads, extents_.length}); }
 
   AttentionExtents extents_;
   AttentionOptions options_;
-  std::vector<float> query_, key_, value_, grad_out_;
-  std::vector<float> out_, lse_, grad_query_, grad_key_, grad_value_, scores_;
+  std::vector<T> query_, key_, value_, grad_out_, out_, grad_query_, grad_key_, grad_value_;
+  std::vector<float> lse_, scores_;
 };
+using AttentionProblem = AttentionProblemOf<float>;
 
 }  // namespace limelight::bench

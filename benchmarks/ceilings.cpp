@@ -10,6 +10,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/cpu_features.h"
+#include "base/instruction_set.h"
 #include "base/multiply_add_rate.h"
 #include "benchmarks/measure.h"
 
@@ -19,6 +20,8 @@
 #include <hwy/highway.h>
 
 #include <hwy/contrib/math/math-inl.h>
+
+#include "attention/kernels/amx/weigh.inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limelight::bench::HWY_NAMESPACE {
@@ -51,6 +54,14 @@ float sum(const float* in, std::size_t count) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
 }
 
+/// Weighs rows of amx::kStripKeys scores, as a forward on tiles does. They may be weighed again:
+/// what stands in them stays between 0 and 2.
+void weigh_rows(std::int64_t count, float* rows) {
+  for (std::int64_t r = 0; r < count; ++r) {
+    amx::HWY_NAMESPACE::weigh_scores(2, nullptr, rows + r * amx::kStripKeys);
+  }
+}
+
 }  // namespace limelight::bench::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -58,11 +69,14 @@ HWY_AFTER_NAMESPACE();
 namespace limelight::bench {
 HWY_EXPORT(exponentials);
 HWY_EXPORT(sum);
+HWY_EXPORT(weigh_rows);
 
 namespace {
 
 /// Results go here, so that no computation can be left out.
 std::atomic<float> sink;
+
+constexpr int kTilePasses = 1024;
 
 Rate rate_of(double work, const Seconds& seconds) {
   return {work / seconds.median, work / seconds.fastest};
@@ -88,7 +102,70 @@ std::size_t bytes_beyond_caches() {
   return std::clamp(4 * static_cast<std::size_t>(std::max(last_cache, 0l)), kLeast, kMost);
 }
 
+/// Operands and sums of a block of tiles in the level-1 cache, 20 KiB, and some rows of scores.
+class TileWork {
+ public:
+  static constexpr std::int64_t kDepthTiles = 4;
+  static constexpr std::int64_t kProducts = 2 * 2 * kDepthTiles;
+  static constexpr double kFlops = 2.0 * kProducts * tiles::kRows * tiles::kColumns * tiles::kDepth;
+  static constexpr std::int64_t kExponentials = 64 * kProducts;
+
+  void multiply(const tiles::TileSession& session) {
+    session.multiply({.row_tiles = 2,
+                      .column_tiles = 2,
+                      .depth_tiles = kDepthTiles,
+                      .accumulate = false,
+                      .left = left_.data(),
+                      .left_stride = kDepthTiles * tiles::kDepth,
+                      .right = right_.data(),
+                      .right_tile_stride = kDepthTiles * tiles::kTileElements,
+                      .sums = sums_.data(),
+                      .sums_stride = 2 * tiles::kColumns});
+  }
+  void weigh() {
+    HWY_DYNAMIC_DISPATCH(weigh_rows)(kExponentials / amx::kStripKeys, scores_.data());
+  }
+
+ private:
+  AlignedBuffer<bfloat16> left_{2 * tiles::kRows * kDepthTiles * tiles::kDepth};
+  AlignedBuffer<bfloat16> right_{2 * kDepthTiles * tiles::kTileElements};
+  AlignedBuffer<float> sums_{4 * tiles::kRows * tiles::kColumns};
+  AlignedBuffer<float> scores_{kExponentials};
+};
+
+/// What body(session, work) takes, many times on each thread with memory of its own.
+template <class Body>
+Seconds measure_tiles(int threads, const Body& body) {
+  const PoolSize pool(threads);
+  std::vector<TileWork> work(static_cast<std::size_t>(threads));
+  return measure([&] {
+#pragma omp parallel
+    {
+      const tiles::TileSession session(*tile_unit());
+      TileWork& mine = work[static_cast<std::size_t>(omp_get_thread_num())];
+      for (int pass = 0; pass < kTilePasses; ++pass) body(session, mine);
+    }
+  });
+}
+
 }  // namespace
+
+Rate tile_rate(int threads) {
+  const Seconds seconds = measure_tiles(
+      threads, [](const tiles::TileSession& session, TileWork& work) { work.multiply(session); });
+  return rate_of(TileWork::kFlops * kTilePasses * threads, seconds);
+}
+
+InterleavedRate interleaved_rate(int threads) {
+  const Seconds seconds =
+      measure_tiles(threads, [](const tiles::TileSession& session, TileWork& work) {
+        work.multiply(session);
+        work.weigh();
+      });
+  const double passes = static_cast<double>(kTilePasses) * threads;
+  return {rate_of(TileWork::kFlops * passes, seconds),
+          rate_of(static_cast<double>(TileWork::kExponentials) * passes, seconds)};
+}
 
 Rate multiply_add_rate(int threads) {
   constexpr std::int64_t kSteps = 1 << 20;

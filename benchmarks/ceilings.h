@@ -21,6 +21,18 @@ Rate multiply_add_rate(int threads);
 /// unit in the last place. A shorter polynomial can be faster.
 Rate exponential_rate(int threads);
 
+/// Products of two by two tiles of bf16 by the processor's tile unit (AMX), operands in the level-1
+/// cache, in FLOP/s. REQUIRES: tile_unit().
+Rate tile_rate(int threads);
+
+/// The same interleaved with what a forward at head_dim 64 does between them, 64 exponentials for
+/// each product of tiles (the short ones, rounded to bf16): how much of either is hidden.
+struct InterleavedRate {
+  Rate products;      ///< in FLOP/s
+  Rate exponentials;  ///< in values a second
+};
+InterleavedRate interleaved_rate(int threads);
+
 /// Reading memory far larger than the caches, in bytes a second.
 Rate read_bandwidth(int threads);
 

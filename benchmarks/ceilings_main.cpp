@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/instruction_set.h"
 #include "benchmarks/ceilings.h"
 
 namespace {
@@ -21,6 +22,23 @@ void print_row(const std::string& what, const char* unit, const std::set<int>& t
   }
 }
 
+void print_tile_rows(const std::set<int>& threads) {
+  using namespace limelight::bench;
+  constexpr const char* kTiles = "tile products, bf16 (AMX)";
+  constexpr const char* kInterleaved = "interleaved tiles and exponentials";
+  if (limelight::tile_unit() == nullptr) {
+    for (const char* row : {kTiles, kInterleaved}) {
+      fmt::print("{:<34} this machine has no AMX: {}\n", row, limelight::reason_for_tile_unit());
+    }
+    return;
+  }
+  print_row(kTiles, "GFLOP/s", threads, tile_rate);
+  print_row(kInterleaved, "GFLOP/s", threads,
+            [](int count) { return interleaved_rate(count).products; });
+  print_row("  and at once", "Gexp/s", threads,
+            [](int count) { return interleaved_rate(count).exponentials; });
+}
+
 }  // namespace
 
 int main() {
@@ -30,6 +48,7 @@ int main() {
   fmt::print("{:<34} {:>8} {:>12} {:>12}\n", "", "threads", "median", "best");
   print_row("multiply-add, f32", "GFLOP/s", threads, multiply_add_rate);
   print_row("exp, f32 (Highway)", "Gexp/s", threads, exponential_rate);
+  print_tile_rows(threads);
   print_row("memory read", "GB/s", threads, read_bandwidth);
   print_row("sgemm 2048 x 192 x 768 (oneDNN)", "GFLOP/s", threads,
             [](int count) { return sgemm_rate(2048, 192, 768, count); });

@@ -1,9 +1,11 @@
 #include <limelight/attention.h>
 
 #include "attention/check_arguments.h"
+#include "attention/kernels/amx/attention.h"
 #include "attention/kernels/reference/attention.h"
 #include "attention/kernels/simd/attention.h"
 #include "attention/visibility.h"
+#include "base/instruction_set.h"
 
 namespace limelight {
 
@@ -12,6 +14,9 @@ void attention(ConstTensorView query, ConstTensorView key, ConstTensorView value
   const ForwardArguments arguments = {query, key, value, out, lse};
   const AttentionShape shape = check_forward(arguments, options);
   const Visibility visibility(shape, options);
+  if (const tiles::TileUnit* unit = tile_unit(); unit && amx::offers(arguments)) {
+    return amx::attention_forward(arguments, shape, options, visibility, *unit);
+  }
   if (simd::offers(arguments)) {
     return simd::attention_forward(arguments, shape, options, visibility);
   }

@@ -31,7 +31,8 @@ bool bit(std::uint64_t word, int index) { return (word >> index) & 1; }
 constexpr std::uint64_t kSseState = 1u << 1;
 constexpr std::uint64_t kAvxState = kSseState | 1u << 2;
 constexpr std::uint64_t kAvx512State = kAvxState | 7u << 5;
-constexpr std::uint64_t kTileData = 1u << 18;
+constexpr int kTileDataState = 18;
+constexpr std::uint64_t kTileData = 1u << kTileDataState;
 constexpr std::uint64_t kTileState = kAvxState | 1u << 17 | kTileData;
 
 /// The register states that the operating system keeps from one thread to the next.
@@ -111,11 +112,17 @@ AmxReport report_amx() {
   return report;
 }
 
+bool request_amx_permission() {
+  constexpr int kRequest = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  return ::syscall(SYS_arch_prctl, kRequest, kTileDataState) == 0 && report_amx().permitted;
+}
+
 #else
 
 std::vector<CpuFeature> report_cpu_features() { return {}; }
 std::string cpu_name() { return "unknown"; }
 AmxReport report_amx() { return {}; }
+bool request_amx_permission() { return false; }
 
 #endif
 

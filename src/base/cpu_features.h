@@ -38,6 +38,10 @@ struct AmxReport {
 /// As things stand: asks for no permission.
 AmxReport report_amx();
 
+/// Asks the kernel that this process may use tiles: every thread of it, from now on. Returns
+/// whether it may.
+bool request_amx_permission();
+
 /// Whether oneDNN has to be kept from AMX on such a processor.
 bool must_cap_onednn(const AmxReport& amx);
 

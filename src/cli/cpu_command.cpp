@@ -38,25 +38,21 @@ std::string reason_of_onednn(const AmxReport& amx) {
   return amx.tiles ? "in f32, which has no tiles to use: no cap is needed" : "the best it found";
 }
 
-std::string reason_of_amx(const AmxReport& amx) {
-  if (!amx.tiles || !amx.bf16) return "this processor reports no AMX-BF16";
-  return "the tile unit is found, and no kernel of this build uses it";
-}
-
 /// All that there is to say.
 struct Report {
   std::string processor = cpu_name();
   int threads = omp_get_max_threads();
   std::vector<CpuFeature> features = report_cpu_features();
-  AmxReport amx = report_amx();
   // Before one is chosen: where LIMELIGHT_ISA names another, the better ones are then no more.
   std::vector<std::string> available = available_instruction_sets();
+  AmxReport amx = report_amx();  // after permission was asked for, where there is AMX
   std::vector<Choice> choices = {
       {"attention, decoding and weights in f32, bf16, f16", instruction_set(),
        reason_of_instruction_set(available)},
       {"attention and weights in f64", "reference", "float64 as it is written to be read"},
       {"linear layers", "oneDNN " + onednn_instruction_set(), reason_of_onednn(amx)},
-      {"tile products (AMX)", "none", reason_of_amx(amx)}};
+      {"attention's forward in bf16, by tiles (AMX)", tile_unit() ? tile_unit()->name : "none",
+       reason_for_tile_unit()}};
 };
 
 nlohmann::ordered_json json_of(const Report& report) {
@@ -98,7 +94,7 @@ std::string palettes_text(const AmxReport& amx) {
 
 std::string permission_text(const AmxReport& amx) {
   if (!amx.supported) return "the kernel keeps no tile data";
-  return amx.permitted ? "given to this process" : "given when asked for: not asked for yet";
+  return amx.permitted ? "given to this process" : "not given";
 }
 
 void print(const Report& report) {

@@ -157,6 +157,16 @@ AttentionOptions AttentionCase::options() const {
   return options;
 }
 
+CaseSpec one_head(std::int64_t q_len, std::int64_t kv_len, std::int64_t dim) {
+  return {.batch = 1,
+          .num_heads = 1,
+          .num_kv_heads = 1,
+          .q_len = q_len,
+          .new_len = kv_len,
+          .head_dim = dim,
+          .value_dim = dim};
+}
+
 std::vector<std::pair<std::string, const Tensor*>> BackwardResult::named() const {
   std::vector<std::pair<std::string, const Tensor*>> all = {
       {"query", &query},           {"key", &key},   {"value", &value}, {"past_key", &past_key},

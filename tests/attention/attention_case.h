@@ -60,6 +60,9 @@ struct CaseSpec {
   double deviation = 1;  ///< of query, key and value
 };
 
+/// A plain case of one head.
+CaseSpec one_head(std::int64_t q_len, std::int64_t kv_len, std::int64_t dim);
+
 /// What a failing test prints of its case.
 inline void PrintTo(const CaseSpec& spec, std::ostream* out) { *out << spec.name; }
 

@@ -78,16 +78,21 @@ INSTANTIATE_TEST_SUITE_P(Options, ThreadsTest, testing::ValuesIn(specs()), name_
 INSTANTIATE_TEST_SUITE_P(SmallOptions, ThreadsTest, testing::ValuesIn(option_specs()),
                          name_of_case);
 
-class BitsTest : public testing::TestWithParam<CaseSpec> {};
+/// Of the kernels in f32, and of those in bf16 where they are others.
+class BitsTest : public testing::TestWithParam<std::tuple<CaseSpec, DType>> {
+ protected:
+  const CaseSpec& spec() const { return std::get<0>(GetParam()); }
+  DType dtype() const { return std::get<1>(GetParam()); }
+};
 
 TEST_P(BitsTest, ABatchItemAloneIsTheSame) {
-  const AttentionCase inputs(GetParam(), DType::f32);
-  const Results expected = run(inputs, DType::f32);
+  const AttentionCase inputs(spec(), dtype());
+  const Results expected = run(inputs, dtype());
   AttentionCase alone = inputs;
   for (Tensor* tensor : {&alone.query, &alone.key, &alone.value, &alone.grad_out}) {
     *tensor = slice(*tensor, 0, 1, 1);
   }
-  const Results found = run(alone, DType::f32);
+  const Results found = run(alone, dtype());
   EXPECT_EQ(found.forward.out.bytes(), slice(expected.forward.out, 0, 1, 1).bytes());
   EXPECT_EQ(found.backward.query.bytes(), slice(expected.backward.query, 0, 1, 1).bytes());
   EXPECT_EQ(found.backward.key.bytes(), slice(expected.backward.key, 0, 1, 1).bytes());
@@ -95,42 +100,39 @@ TEST_P(BitsTest, ABatchItemAloneIsTheSame) {
 }
 
 TEST_P(BitsTest, KeysMayComeAsPastOrAsNew) {
-  for (const DType dtype : {DType::f32, DType::f16}) {
-    const AttentionCase inputs(GetParam(), dtype);
-    const Results expected = run(inputs, dtype);
-    for (const std::int64_t past : {1, 128, 200, 301}) {
-      AttentionCase split = inputs;
-      const std::int64_t rest = inputs.spec.new_len - past;
-      split.spec.past_len = past;
-      split.past_key = slice(inputs.key, 2, 0, past);
-      split.past_value = slice(inputs.value, 2, 0, past);
-      split.key = slice(inputs.key, 2, past, rest);
-      split.value = slice(inputs.value, 2, past, rest);
-      const Results found = run(split, dtype);
-      EXPECT_EQ(found.forward.out.bytes(), expected.forward.out.bytes());
-      EXPECT_EQ(found.backward.query.bytes(), expected.backward.query.bytes());
-      EXPECT_EQ(found.backward.past_key.bytes(), slice(expected.backward.key, 2, 0, past).bytes());
-      EXPECT_EQ(found.backward.key.bytes(), slice(expected.backward.key, 2, past, rest).bytes());
-    }
+  const AttentionCase inputs(spec(), dtype());
+  const Results expected = run(inputs, dtype());
+  for (const std::int64_t past : {1, 128, 200, 301}) {
+    AttentionCase split = inputs;
+    const std::int64_t rest = inputs.spec.new_len - past;
+    split.spec.past_len = past;
+    split.past_key = slice(inputs.key, 2, 0, past);
+    split.past_value = slice(inputs.value, 2, 0, past);
+    split.key = slice(inputs.key, 2, past, rest);
+    split.value = slice(inputs.value, 2, past, rest);
+    const Results found = run(split, dtype());
+    EXPECT_EQ(found.forward.out.bytes(), expected.forward.out.bytes());
+    EXPECT_EQ(found.backward.query.bytes(), expected.backward.query.bytes());
+    EXPECT_EQ(found.backward.past_key.bytes(), slice(expected.backward.key, 2, 0, past).bytes());
+    EXPECT_EQ(found.backward.key.bytes(), slice(expected.backward.key, 2, past, rest).bytes());
   }
 }
 
 /// As in decoding: a chunk of queries, with the keys that there were at its time.
 TEST_P(BitsTest, QueriesMayComeInChunks) {
-  const CaseSpec& spec = GetParam();
-  if (!spec.causal && !(spec.window && spec.window->right == 0)) {
+  if (!spec().causal && !(spec().window && spec().window->right == 0)) {
     GTEST_SKIP() << "needs queries that see nothing of what follows";
   }
-  const AttentionCase inputs(spec, DType::f32);
-  const ForwardResult expected = run_forward(inputs, DType::f32);
+  const AttentionCase inputs(spec(), dtype());
+  const ForwardResult expected = run_forward(inputs, dtype());
   for (const auto& [first, count] :
        {std::pair<std::int64_t, std::int64_t>{0, 1}, {57, 1}, {90, 41}}) {
     AttentionCase chunk = inputs;
-    const std::int64_t keys = spec.new_len - (spec.q_len - first - count);
+    const std::int64_t keys = spec().new_len - (spec().q_len - first - count);
     chunk.query = slice(inputs.query, 2, first, count);
     chunk.key = slice(inputs.key, 2, 0, keys);
     chunk.value = slice(inputs.value, 2, 0, keys);
-    EXPECT_EQ(run_forward(chunk, DType::f32).out.bytes(),
+    EXPECT_EQ(run_forward(chunk, dtype()).out.bytes(),
               slice(expected.out, 2, first, count).bytes());
   }
 }
@@ -150,8 +152,8 @@ Tensor with_length_before_heads(const Tensor& tensor) {
 }
 
 TEST_P(BitsTest, AnyStridesGiveTheSame) {
-  const AttentionCase inputs(GetParam(), DType::f32);
-  const ForwardResult expected = run_forward(inputs, DType::f32);
+  const AttentionCase inputs(spec(), dtype());
+  const ForwardResult expected = run_forward(inputs, dtype());
   const Tensor query = with_length_before_heads(inputs.query);
   const Tensor key = with_length_before_heads(inputs.key);
   const Tensor value = with_length_before_heads(inputs.value);
@@ -163,7 +165,13 @@ TEST_P(BitsTest, AnyStridesGiveTheSame) {
   EXPECT_EQ(out.bytes(), expected_out.bytes());
 }
 
-INSTANTIATE_TEST_SUITE_P(Options, BitsTest, testing::ValuesIn(specs()), name_of_case);
+INSTANTIATE_TEST_SUITE_P(Options, BitsTest,
+                         testing::Combine(testing::ValuesIn(specs()),
+                                          testing::Values(DType::f32, DType::bf16, DType::f16)),
+                         [](const auto& instance) {
+                           return std::get<0>(instance.param).name + "_" +
+                                  std::string(name_of(std::get<1>(instance.param)));
+                         });
 
 }  // namespace
 }  // namespace limelight::test

@@ -76,7 +76,7 @@ int poison_hidden_rows(AttentionCase& inputs, double poison) {
 class ContainmentTest : public testing::TestWithParam<CaseSpec> {};
 
 TEST_P(ContainmentTest, WhatIsHiddenReachesNothing) {
-  for (const DType dtype : {DType::f64, DType::f32}) {
+  for (const DType dtype : {DType::f64, DType::f32, DType::bf16}) {
     const AttentionCase clean(GetParam(), dtype);
     const ForwardResult expected = run_forward(clean, dtype);
     const BackwardResult expected_gradients = run_backward(clean, expected, dtype);
@@ -97,7 +97,7 @@ TEST_P(ContainmentTest, WhatIsHiddenReachesNothing) {
 
 /// Key 2 is seen by some rows and hidden from others: the others do not change by a bit.
 TEST_P(ContainmentTest, WhatIsSeenShowsWhereItIsSeen) {
-  for (const DType dtype : {DType::f64, DType::f32}) {
+  for (const DType dtype : {DType::f64, DType::f32, DType::bf16}) {
     const AttentionCase clean(GetParam(), dtype);
     const CaseSpec& spec = clean.spec;
     if (spec.new_len < 3) GTEST_SKIP() << "needs three keys";
@@ -133,7 +133,7 @@ TEST_P(ContainmentTest, WhatIsSeenShowsWhereItIsSeen) {
 
 /// Also to a row that sees nothing else.
 TEST(Containment, ANanScoreShowsInARowThatSeesNothingElse) {
-  for (const DType dtype : {DType::f64, DType::f32}) {
+  for (const DType dtype : {DType::f64, DType::f32, DType::bf16}) {
     AttentionCase inputs({.name = "one_key", .new_len = 1}, dtype);
     inputs.key.fill(kPoisons[0]);
     const ForwardResult forward = run_forward(inputs, dtype);

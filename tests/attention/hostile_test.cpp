@@ -19,16 +19,6 @@ void every_element(Tensor& tensor, double (*value)(std::int64_t)) {
   for (std::int64_t i = 0; i < tensor.elements(); ++i) tensor.set(i, value(i));
 }
 
-CaseSpec one_head(std::int64_t q_len, std::int64_t kv_len, std::int64_t dim) {
-  return {.batch = 1,
-          .num_heads = 1,
-          .num_kv_heads = 1,
-          .q_len = q_len,
-          .new_len = kv_len,
-          .head_dim = dim,
-          .value_dim = dim};
-}
-
 std::vector<HostileCase> hostile_cases() {
   return {
       {"scores_of_1e4", one_head(30, 300, 16),

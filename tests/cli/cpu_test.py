@@ -42,6 +42,20 @@ class Cpu(unittest.TestCase):
             self.assertEqual("named by LIMELIGHT_ISA" in used[0]["reason"], name != available[0])
         self.assertEqual(self.report()["used"][0]["uses"], available[0])
 
+    def test_tiles_are_used_or_it_says_why_not(self):
+        report = self.report()
+        tiles = report["used"][-1]
+        if "amx" in report["instruction_sets"]:
+            self.assertEqual(tiles["uses"], "amx")
+            self.assertTrue(report["amx"]["process_permitted"])
+            below = self.report(LIMELIGHT_ISA=report["instruction_sets"][1])["used"][-1]
+            self.assertEqual((below["uses"], below["reason"]), ("none", "LIMELIGHT_ISA names another"))
+        else:
+            self.assertEqual(tiles["uses"], "none")
+            done = program.run("cpu", environment={"LIMELIGHT_ISA": "amx"})
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(tiles["reason"], done.stderr.decode())
+
     def test_text(self):
         done = program.run("cpu")
         self.assertEqual(done.returncode, 0)

@@ -77,7 +77,8 @@ TEST(TokenizerConformance, MinbpesMergesAreLearnedUpToTheFirstTie) {
   const fs::path folder = test::conformance_folder("tokenizer/bpe_training");
   const fs::path texts = test::conformance_folder("text");
   if (folder.empty() || texts.empty()) GTEST_SKIP() << "no conformance material";
-  for (const json& c : json::parse(test::read_file(folder / "vectors.json"))["cases"]) {
+  const json vectors = json::parse(test::read_file(folder / "vectors.json"));
+  for (const json& c : vectors["cases"]) {
     SCOPED_TRACE(c["name"].get<std::string>());
     const std::string whole = c["text"].is_string()
                                   ? c["text"].get<std::string>()

@@ -77,7 +77,8 @@ TEST(Proof, CatchesAChangedNumber) {
     const std::int64_t row = tensor.values.rows / 2;
     // In a row of masked scores, a place that is not hidden.
     const Trace changed = with_changed(run.trace, tensor.name, row, 0, 0.02f);
-    const TensorProof* proof = prove(changed).find(tensor.name);
+    const Proof proofs = prove(changed);
+    const TensorProof* proof = proofs.find(tensor.name);
     ASSERT_NE(proof, nullptr);
     EXPECT_GT(proof->largest_difference, 0.019) << tensor.name;
     EXPECT_EQ(proof->row, row) << tensor.name;

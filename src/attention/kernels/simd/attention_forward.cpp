@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "attention/element.h"
-#include "attention/for_each_task.h"
 #include "attention/kernels/simd/attention.h"
+#include "attention/kernels/simd/fused_forward.h"
 #include "attention/kernels/simd/kernel_call.h"
 #include "attention/scratch.h"
 #include "attention/softmax_state.h"
@@ -17,7 +17,7 @@
 // Highway wants this order.
 #include <hwy/highway.h>
 
-#include "attention/kernels/simd/dropout_row.inl.h"
+#include "attention/kernels/simd/forward_rows.inl.h"
 #include "attention/kernels/simd/rows.inl.h"
 #include "attention/kernels/simd/small_product.inl.h"
 
@@ -135,34 +135,19 @@ bool weigh_row(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
   const float shift = next == kMinusInfinity ? 0 : next;
   const float sum = exponentials(part.columns(), shift, row + part.begin);
   state = {next, state.sum * rescale + sum};
-  if (const DropoutMask* dropout = call.visibility.dropout()) {
-    fill_dropout_factors(*dropout,
-                         call.visibility.dropout_row(block.place.sequence, block.place.head), query,
-                         tile, scratch.factors);
-    std::fill(scratch.factors + (tile.end - tile.begin), scratch.factors + kTileKeys, 1.0f);
+  if (call.visibility.dropout()) {
+    look_up_dropout(call, block.place, query, tile, kTileKeys, scratch.factors);
     multiply_row(part.columns(), scratch.factors + part.begin, row + part.begin);
   }
   return sees_all && !call.visibility.looks_up_keys();
-}
-
-/// What is added to the scores of the part. False when nothing of it is visible.
-bool look_up(const KernelCall& call, const ForwardBlock& block, KeyRange tile, const TilePart& part,
-             const ForwardScratch& scratch) {
-  bool any = false;
-  for (std::int64_t r = part.first_row; r < part.last_row; ++r) {
-    float* row = scratch.additions + r * kTileKeys;
-    any |= call.visibility.fill_additions(block.place.sequence, block.place.head,
-                                          block.first_query + r, tile, row);
-    std::fill(row + (tile.end - tile.begin), row + kTileKeys, 0.0f);
-  }
-  return any;
 }
 
 void attend_to_tile(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
                     const ForwardScratch& scratch, SoftmaxState<float>* states) {
   const TilePart part = part_seen(call, block.place.sequence, block.first_query, block.rows, tile);
   if (part.empty()) return;
-  if (call.has_additions && !look_up(call, block, tile, part, scratch)) return;
+  const QueryRows rows = {block.place, block.first_query, part.first_row, part.last_row};
+  if (call.has_additions && !look_up(call, rows, tile, kTileKeys, scratch.additions)) return;
 
   // scores = query key^T
   const float* keys = block.packed.keys + tile.begin * call.shape.head_dim + part.begin;
@@ -186,27 +171,6 @@ void attend_to_tile(const KernelCall& call, const ForwardBlock& block, KeyRange 
       part.rows(), call.shape.value_dim, part.columns(), {weights, kTileKeys, 1},
       {block.packed.values + (tile.begin + part.begin) * call.value_width, call.value_width},
       {scratch.context + part.first_row * call.value_width, call.value_width});
-}
-
-/// out = context / sum of weights, the sink's included.
-void finish_row(const KernelCall& call, const ForwardArguments& arguments,
-                const ForwardBlock& block, const ForwardScratch& scratch, std::int64_t r,
-                SoftmaxState<float> state) {
-  const Sequence& sequence = block.place.sequence;
-  const std::int64_t i = sequence.first_query + block.first_query + r;
-  float factor = 0;
-  if (!state.empty()) {
-    const float before = state.maximum;
-    if (block.sink != kMinusInfinity) state.merge({block.sink, 1});
-    factor = std::exp(before - state.maximum) / state.sum;
-  }
-  const TensorView& out = arguments.out;
-  store_row(scratch.context + r * call.value_width, factor, call.shape.value_dim, out.raw(),
-            out.dtype(), row_offset(out, sequence.batch, block.place.head, i));
-  if (const TensorView& lse = arguments.lse; !lse.empty()) {
-    write_number(lse.raw(), lse.dtype(), row_offset(lse, sequence.batch, block.place.head, i),
-                 state.lse());
-  }
 }
 
 /// Online softmax (Milakov and Gimelshein 2018; Dao 2022) of a task's queries over tiles of keys,
@@ -234,7 +198,8 @@ void forward_task(const KernelCall& call, const ForwardArguments& arguments,
     }
   }
   for (std::int64_t r = 0; r < task.rows; ++r) {
-    finish_row(call, arguments, task, scratch, r, states[r]);
+    finish_row(arguments, task.place, task.first_query + r, task.sink, states[r],
+               call.shape.value_dim, scratch.context + r * call.value_width);
   }
 }
 
@@ -256,14 +221,9 @@ HWY_EXPORT(compiled_target);
 /// The packed keys and values of all heads of all sequences, one tile after the other.
 class PackedHeads {
  public:
-  PackedHeads(const KernelCall& call, const std::vector<Sequence>& sequences) : call_(call) {
-    for (const Sequence& sequence : sequences) {
-      first_tile_.push_back(tiles_);
-      tiles_ += ceil_div(sequence.kv_len, kTileKeys) * call.shape.num_kv_heads;
-    }
-  }
+  explicit PackedHeads(const KernelCall& call)
+      : call_(call), order_(call, kTileKeys), tiles_(order_.tiles()) {}
 
-  std::int64_t tiles() const { return tiles_; }
   /// Of keys, values and one byte a tile.
   std::int64_t floats() const {
     return tiles_ * kTileKeys * (call_.shape.head_dim + call_.value_width) + padded(tiles_);
@@ -275,76 +235,48 @@ class PackedHeads {
   }
 
   PackedHead of(const Sequence& sequence, std::int64_t kv_head) const {
-    const std::int64_t tile = first_tile_[static_cast<std::size_t>(sequence.index)] +
-                              kv_head * ceil_div(sequence.kv_len, kTileKeys);
+    const std::int64_t tile = order_.first_tile(sequence, kv_head);
     return {keys_ + tile * kTileKeys * call_.shape.head_dim,
             values_ + tile * kTileKeys * call_.value_width, finite_ + tile};
   }
 
  private:
   const KernelCall& call_;
-  std::vector<std::int64_t> first_tile_;
-  std::int64_t tiles_ = 0;
+  TileOrder order_;
+  std::int64_t tiles_;
   float* keys_ = nullptr;
   float* values_ = nullptr;
   bool* finite_ = nullptr;
 };
 
-/// As many as share a tile of keys well, and fewer where threads would wait for the last task: then
-/// each thread has at least eight.
-std::int64_t rows_of_task(const std::vector<Sequence>& sequences, std::int64_t heads, int threads) {
-  std::int64_t blocks = 0;
-  for (const Sequence& s : sequences) blocks += ceil_div(s.q_len, kQueryRows) * heads;
-  const std::int64_t blocks_a_task = blocks / (8 * std::int64_t{threads});
-  return std::clamp(blocks_a_task * kQueryRows, kQueryRows, kTaskRows);
-}
+/// What pack_and_attend() is told of these kernels.
+struct Forward {
+  using Call = KernelCall;
+  using PackedHeads = simd::PackedHeads;
+  using Scratch = ForwardScratch;
+  using Block = ForwardBlock;
+  static constexpr std::int64_t kTileKeys = simd::kTileKeys;
+  static constexpr std::int64_t kQueryRows = simd::kQueryRows;
+  static constexpr std::int64_t kTaskRows = simd::kTaskRows;
+};
 
 }  // namespace
 
 void attention_forward(const ForwardArguments& arguments, const AttentionShape& shape,
                        const AttentionOptions& options, const Visibility& visibility) {
   const KernelCall call(shape, options, visibility);
-  const std::vector<Sequence>& sequences = visibility.sequences();
-  const bool alone = shape.multiply_adds() < kLeastWorkToShare;
-  const int threads = alone ? 1 : most_threads();
-
-  PackedHeads packed(call, sequences);
-  Scratch scratch(packed.floats() + threads * ForwardScratch::floats(call));
-  packed.take(scratch);
-  std::vector<ForwardScratch> scratch_of_thread;
-  scratch_of_thread.reserve(static_cast<std::size_t>(threads));
-  for (int t = 0; t < threads; ++t) scratch_of_thread.emplace_back(call, scratch);
-
-  const KeySource keys = {options.past_key, arguments.key, shape.past_len};
-  const KeySource values = {options.past_value, arguments.value, shape.past_len};
-  const std::vector<Task> tiles = list_tasks(sequences, shape.num_kv_heads, [](const Sequence& s) {
-    return ceil_div(s.kv_len, kTileKeys);
-  });
-  const auto stopped = [&] { return call.stop.stopped(); };
   const auto pack = LIMELIGHT_DISPATCH(pack_tile);
-  parallel_for_in_order(std::ssize(tiles), alone, stopped, [&](std::int64_t index, int thread) {
-    const auto& [s, kv_head, tile] = tiles[static_cast<std::size_t>(index)];
-    const Sequence& sequence = sequences[static_cast<std::size_t>(s)];
-    pack(call, keys, values, sequence, kv_head, tile, packed.of(sequence, kv_head),
-         scratch_of_thread[static_cast<std::size_t>(thread)].query);
-  });
-
-  const std::int64_t task_rows = rows_of_task(sequences, shape.num_heads, threads);
-  const std::vector<Task> tasks = list_tasks(
-      sequences, shape.num_heads, [&](const Sequence& s) { return ceil_div(s.q_len, task_rows); });
   const auto attend = LIMELIGHT_DISPATCH(forward_task);
-  parallel_for_in_order(std::ssize(tasks), alone, stopped, [&](std::int64_t index, int thread) {
-    // Under a causal mask the last queries cost most: begin with them.
-    const auto& [s, head, part] = tasks[tasks.size() - 1 - static_cast<std::size_t>(index)];
-    const Sequence& sequence = sequences[static_cast<std::size_t>(s)];
-    const std::int64_t first_query = part * task_rows;
-    const ForwardBlock task = {.place = {sequence, head},
-                               .packed = packed.of(sequence, head / shape.group()),
-                               .first_query = first_query,
-                               .rows = std::min(task_rows, sequence.q_len - first_query),
-                               .sink = static_cast<float>(sink_of(options, head))};
-    attend(call, arguments, task, scratch_of_thread[static_cast<std::size_t>(thread)]);
-  });
+  pack_and_attend<Forward>(
+      call, arguments, options,
+      [&](const KeySource& keys, const KeySource& values, const Sequence& sequence,
+          std::int64_t kv_head, std::int64_t tile, const PackedHead& packed,
+          const ForwardScratch& scratch) {
+        pack(call, keys, values, sequence, kv_head, tile, packed, scratch.query);
+      },
+      [&](const KeySource&, const ForwardBlock& task, const ForwardScratch& scratch) {
+        attend(call, arguments, task, scratch);
+      });
 }
 
 std::string instruction_set_of_kernels() {

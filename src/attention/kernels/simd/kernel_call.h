@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attention/check_arguments.h"
+#include "attention/for_each_task.h"
 #include "attention/kernels/simd/tile_sizes.h"
 #include "attention/stop_check.h"
 #include "attention/visibility.h"
@@ -25,6 +26,7 @@ struct KernelCall {
         head_width(padded(shape.head_dim)),
         value_width(padded(shape.value_dim)),
         has_additions(visibility.looks_up_keys() || visibility.adds_to_scores()),
+        alone(shape.multiply_adds() < kLeastWorkToShare),
         stop(options.should_stop) {}
 
   const AttentionShape& shape;
@@ -34,6 +36,7 @@ struct KernelCall {
   std::int64_t head_width;   ///< head_dim, padded
   std::int64_t value_width;  ///< value_dim, padded
   bool has_additions;        ///< scores have something added to them or keys hidden one by one
+  bool alone;                ///< not worth waking other threads for
   StopCheck stop;            ///< looked at between pieces of work
 };
 
@@ -125,5 +128,45 @@ std::vector<Task> list_tasks(const std::vector<Sequence>& sequences, std::int64_
   }
   return tasks;
 }
+
+/// body(sequence, head, part, thread) for every `rows` rows of every head, `length` being a
+/// sequence's count of them. Shared among threads; the last parts of a head begin first, since
+/// under a causal mask they cost most, and small ones at the end let threads finish together.
+template <class Body>
+void for_each_part(const KernelCall& call, std::int64_t heads, std::int64_t rows,
+                   std::int64_t Sequence::*length, const Body& body) {
+  const std::vector<Sequence>& sequences = call.visibility.sequences();
+  const std::vector<Task> tasks =
+      list_tasks(sequences, heads, [&](const Sequence& s) { return ceil_div(s.*length, rows); });
+  const auto stopped = [&] { return call.stop.stopped(); };
+  parallel_for_in_order(std::ssize(tasks), call.alone, stopped,
+                        [&](std::int64_t index, int thread) {
+                          const auto& [sequence, head, part] =
+                              tasks[tasks.size() - 1 - static_cast<std::size_t>(index)];
+                          body(sequences[static_cast<std::size_t>(sequence)], head, part, thread);
+                        });
+}
+
+/// Tiles of keys of all key heads of all sequences, one after the other: where each head's begin.
+class TileOrder {
+ public:
+  TileOrder(const KernelCall& call, std::int64_t tile_keys) : tile_keys_(tile_keys) {
+    for (const Sequence& sequence : call.visibility.sequences()) {
+      first_tiles_.push_back(tiles_);
+      tiles_ += ceil_div(sequence.kv_len, tile_keys) * call.shape.num_kv_heads;
+    }
+  }
+
+  std::int64_t tiles() const { return tiles_; }
+  std::int64_t first_tile(const Sequence& sequence, std::int64_t kv_head) const {
+    return first_tiles_[static_cast<std::size_t>(sequence.index)] +
+           kv_head * ceil_div(sequence.kv_len, tile_keys_);
+  }
+
+ private:
+  std::int64_t tile_keys_;
+  std::vector<std::int64_t> first_tiles_;
+  std::int64_t tiles_ = 0;
+};
 
 }  // namespace limelight::simd

@@ -11,6 +11,7 @@
 
 #include "attention/element.h"
 #include "attention/kernels/simd/kernel_call.h"
+#include "attention/kernels/simd/narrow.inl.h"
 #include "attention/kernels/simd/small_product.inl.h"
 #include "attention/kernels/simd/widen.inl.h"
 
@@ -57,6 +58,10 @@ inline void store_row(const float* row, float scale, std::int64_t count, void* d
   if (dtype == DType::f32) {
     float* to = static_cast<float*>(data) + offset;
     for (std::int64_t i = 0; i < count; ++i) to[i] = row[i] * scale;
+    return;
+  }
+  if (dtype == DType::bf16) {
+    narrow_row(row, count, scale, static_cast<bfloat16*>(data) + offset);
     return;
   }
   for (std::int64_t i = 0; i < count; ++i) write_number(data, dtype, offset + i, row[i] * scale);

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "attention/check_arguments.h"
+#include "attention/visibility.h"
+#include "base/tiles/tile_unit.h"
+
+namespace limelight::amx {
+
+// Fused attention in bf16 on tiles, with every option: both products are taken by the tile unit,
+// which sums in f32, and what stands between them by vectors in f32. Scores are scaled after the
+// product, so that no input is rounded. Weights are rounded to bf16 for the second product; their
+// sum is not.
+//
+// A row has the same bits whatever the number of threads, whatever stands around it in the batch,
+// whatever strides its memory has, and whether its keys come as past or as new.
+//
+// Error against float64, with s = largest sum of |query * key| * scale of a score and u = 2^-24:
+//   out  2^-9 (a weight's rounding) + 2^-12 (twice the exponential's) + 8 u (4 + s), times the
+//        largest |value|, and one rounding to bf16
+//   lse  2^-13 (the exponential's) + 2 u (4 + s) + 16 u
+// Inputs and sums below 2^-126 count as 0. tests/attention/tiles_test.cpp holds them.
+//
+// Memory: a packed copy of key and value in bf16, and under 100 KiB a thread for head_dim up to
+// 128.
+
+/// bf16 throughout. An out in f32 asks for more digits than a weight in bf16 has, and f16 has three
+/// more than a bf16 could keep of query and key: both are left to the vector kernels.
+bool offers(const ForwardArguments& arguments);
+
+/// REQUIRES: arguments and options were checked, gave `shape`, and are offered.
+void attention_forward(const ForwardArguments& arguments, const AttentionShape& shape,
+                       const AttentionOptions& options, const Visibility& visibility,
+                       const tiles::TileUnit& unit);
+
+}  // namespace limelight::amx

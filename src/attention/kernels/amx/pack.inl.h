@@ -1,0 +1,153 @@
+// Keys and values of a head, from memory of any stride to the layout that the tile unit multiplies
+// with. Once for each key head; the query heads that share it read the same copy.
+//
+// Included once for each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE.
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "attention/kernels/amx/strip_sizes.h"
+#include "attention/kernels/simd/kernel_call.h"
+#include "attention/kernels/simd/small_product.inl.h"
+
+#if defined(LIMELIGHT_AMX_PACK_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIMELIGHT_AMX_PACK_INL_H
+#undef LIMELIGHT_AMX_PACK_INL_H
+#else
+#define LIMELIGHT_AMX_PACK_INL_H
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace limelight::amx {
+namespace HWY_NAMESPACE {
+namespace {
+
+using namespace simd;                 // NOLINT(google-build-using-namespace)
+using namespace simd::HWY_NAMESPACE;  // NOLINT(google-build-using-namespace)
+
+/// `count` bf16, followed by zeros up to `width`.
+inline void copy_row(const ConstTensorView& view, std::int64_t offset, std::int64_t count,
+                     std::int64_t width, bfloat16* row) {
+  std::copy_n(view.data<bfloat16>() + offset, count, row);
+  std::fill(row + count, row + width, bfloat16());
+}
+
+/// Row j of a head's keys (or values), zeros where there is none.
+inline void copy_key(const KeySource& source, const Sequence& sequence, std::int64_t kv_head,
+                     std::int64_t j, std::int64_t width, bfloat16* row) {
+  if (j >= sequence.kv_len) {
+    std::fill_n(row, width, bfloat16());
+    return;
+  }
+  const auto [view, offset] = source.find(sequence, kv_head, j);
+  copy_row(view, offset, view.size(3), width, row);
+}
+
+inline const std::uint32_t* pairs_of(const bfloat16* row) {
+  return reinterpret_cast<const std::uint32_t*>(row);
+}
+inline std::uint32_t* pairs_of(bfloat16* row) { return reinterpret_cast<std::uint32_t*>(row); }
+
+/// Four pairs of four rows become four rows of four pairs.
+inline void transpose_pairs(const std::uint32_t* from, std::int64_t from_stride, std::uint32_t* to,
+                            std::int64_t to_stride) {
+#if HWY_TARGET == HWY_SCALAR
+  for (std::int64_t i = 0; i < 4; ++i) {
+    for (std::int64_t j = 0; j < 4; ++j) to[i * to_stride + j] = from[j * from_stride + i];
+  }
+#else
+  const hn::FixedTag<std::uint32_t, 4> d;
+  const hn::FixedTag<std::uint64_t, 2> wide;
+  const auto a = hn::LoadU(d, from);
+  const auto b = hn::LoadU(d, from + from_stride);
+  const auto c = hn::LoadU(d, from + 2 * from_stride);
+  const auto e = hn::LoadU(d, from + 3 * from_stride);
+  const auto ab_lower = hn::BitCast(wide, hn::InterleaveLower(d, a, b));
+  const auto ab_upper = hn::BitCast(wide, hn::InterleaveUpper(d, a, b));
+  const auto ce_lower = hn::BitCast(wide, hn::InterleaveLower(d, c, e));
+  const auto ce_upper = hn::BitCast(wide, hn::InterleaveUpper(d, c, e));
+  const auto store = [&](auto row, std::int64_t i)
+                         HWY_ATTR { hn::StoreU(hn::BitCast(d, row), d, to + i * to_stride); };
+  store(hn::InterleaveLower(wide, ab_lower, ce_lower), 0);
+  store(hn::InterleaveUpper(wide, ab_lower, ce_lower), 1);
+  store(hn::InterleaveLower(wide, ab_upper, ce_upper), 2);
+  store(hn::InterleaveUpper(wide, ab_upper, ce_upper), 3);
+#endif
+}
+
+/// Rows [tiles::kColumns, width] become the columns of a column of packed tiles.
+inline void pack_as_columns(const bfloat16* rows, std::int64_t width, bfloat16* packed) {
+  constexpr std::int64_t kPairs = tiles::kDepth / 2;  // of a tile's column
+  for (std::int64_t pair = 0; pair < width / 2; pair += 4) {
+    std::uint32_t* to = pairs_of(packed) + pair * tiles::kColumns;
+    static_assert(kPairs * tiles::kColumns * 2 == tiles::kTileElements);
+    for (std::int64_t column = 0; column < tiles::kColumns; column += 4) {
+      transpose_pairs(pairs_of(rows + column * width) + pair, width / 2, to + column,
+                      tiles::kColumns);
+    }
+  }
+}
+
+/// packed [kStripColumnTiles, width / tiles::kDepth] tiles: the strip's keys as columns. `rows` is
+/// memory for tiles::kColumns rows.
+inline void pack_keys(const KeySource& keys, const Sequence& sequence, std::int64_t kv_head,
+                      std::int64_t first, std::int64_t width, bfloat16* rows, bfloat16* packed) {
+  for (std::int64_t tile = 0; tile < kStripColumnTiles; ++tile) {
+    for (std::int64_t i = 0; i < tiles::kColumns; ++i) {
+      copy_key(keys, sequence, kv_head, first + tile * tiles::kColumns + i, width,
+               rows + i * width);
+    }
+    pack_as_columns(rows, width, packed + tile * tiles::kColumns * width);
+  }
+}
+
+/// One row of pairs in each column tile of `width` columns: of two rows of values, with 0 for what
+/// is NaN or infinite. Returns whether nothing was.
+inline bool weave_rows(const bfloat16* even, const bfloat16* odd, std::int64_t width,
+                       std::int64_t to_stride, bfloat16* to) {
+  const hn::ScalableTag<std::uint32_t> d;
+  const hn::Rebind<std::uint16_t, decltype(d)> half;
+  const auto exponent = hn::Set(d, 0x7f80u);
+  auto special = hn::Zero(d);
+  const auto load = [&](const bfloat16* from) HWY_ATTR {
+    const auto bits =
+        hn::PromoteTo(d, hn::LoadU(half, reinterpret_cast<const std::uint16_t*>(from)));
+    const auto is_special = hn::Eq(hn::And(bits, exponent), exponent);
+    special = hn::Or(special, hn::IfThenElseZero(is_special, exponent));
+    return hn::IfThenZeroElse(is_special, bits);
+  };
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t c = 0; c < width; c += lanes) {
+    const auto pairs = hn::Or(load(even + c), hn::ShiftLeft<16>(load(odd + c)));
+    bfloat16* tile = to + c / tiles::kColumns * to_stride;
+    hn::StoreU(pairs, d, pairs_of(tile) + c % tiles::kColumns);
+  }
+  return hn::AllTrue(d, hn::Eq(special, hn::Zero(d)));
+}
+
+/// packed [width / tiles::kColumns, kStripDepthTiles] tiles: the strip's values as rows, in the
+/// order of weight_index. What is NaN or infinite is left out: returns whether nothing is. `rows`
+/// is memory for two rows.
+inline bool pack_values(const KeySource& values, const Sequence& sequence, std::int64_t kv_head,
+                        std::int64_t first, std::int64_t width, bfloat16* rows, bfloat16* packed) {
+  bool finite = true;
+  for (std::int64_t tile = 0; tile < kStripDepthTiles; ++tile) {
+    for (std::int64_t i = 0; i < tiles::kRows; ++i) {
+      const std::int64_t j = first + tile * tiles::kDepth + i;
+      copy_key(values, sequence, kv_head, j, width, rows);
+      copy_key(values, sequence, kv_head, j + tiles::kColumns, width, rows + width);
+      bfloat16* to = packed + tile * tiles::kTileElements + i * 2 * tiles::kColumns;
+      finite &= weave_rows(rows, rows + width, width, kStripDepthTiles * tiles::kTileElements, to);
+    }
+  }
+  return finite;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace limelight::amx
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard of this instruction set

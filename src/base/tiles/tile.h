@@ -1,0 +1,57 @@
+#pragma once
+
+#include <limelight/dtype.h>
+
+#include <cstdint>
+
+namespace limelight::tiles {
+
+// A tile is a register of AMX: 16 rows of 64 bytes, 1 KiB; there are eight of them. As sums a row
+// is 16 f32; as the left operand of a product it is 32 bf16 of a row's depth; as the right operand
+// row p holds, for each of 16 columns, the pair of depths 2p and 2p + 1 side by side (the layout
+// that Intel calls VNNI), so that a product of tiles is 16 x 16 sums over 32 depths: 8192
+// multiply-adds.
+
+inline constexpr std::int64_t kRows = 16;
+inline constexpr std::int64_t kColumns = 16;
+inline constexpr std::int64_t kDepth = 32;
+inline constexpr std::int64_t kRowBytes = 64;
+
+/// bf16 in a packed tile of a right operand.
+inline constexpr std::int64_t kTileElements = kDepth * kColumns;
+
+static_assert(kColumns * sizeof(float) == kRowBytes && kDepth * sizeof(bfloat16) == kRowBytes);
+
+/// Where (depth, column) stands in a packed tile.
+constexpr std::int64_t packed_index(std::int64_t depth, std::int64_t column) {
+  return depth / 2 * (2 * kColumns) + 2 * column + depth % 2;
+}
+
+/// sums [row_tiles, column_tiles] = or += left [row_tiles, depth_tiles] right [depth_tiles,
+/// column_tiles], in tiles: what a unit computes without leaving its registers. Four tiles of sums,
+/// two of left and two of right are the eight that there are, and each tile that is loaded serves
+/// two products: 8 cycles of loading for 16 of multiplying.
+struct BlockProduct {
+  int row_tiles;     ///< 1 or 2
+  int column_tiles;  ///< 1 or 2
+  std::int64_t depth_tiles;
+  bool accumulate;
+  const bfloat16* left;  ///< rows of depth_tiles * kDepth
+  std::int64_t left_stride;
+  const bfloat16* right;           ///< packed tiles, those of one column one after the other
+  std::int64_t right_tile_stride;  ///< elements from one column of tiles to the next
+  float* sums;                     ///< rows of column_tiles * kColumns
+  std::int64_t sums_stride;
+
+  const bfloat16* left_tile(int row, std::int64_t depth) const {
+    return left + row * kRows * left_stride + depth * kDepth;
+  }
+  const bfloat16* right_tile(std::int64_t depth, int column) const {
+    return right + column * right_tile_stride + depth * kTileElements;
+  }
+  float* sums_tile(int row, int column) const {
+    return sums + row * kRows * sums_stride + column * kColumns;
+  }
+};
+
+}  // namespace limelight::tiles

@@ -1,0 +1,146 @@
+#include "layers/tile_product.h"
+
+#include <algorithm>
+
+#include "base/dispatch.h"
+#include "base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "layers/tile_product.cpp"
+#include <hwy/foreach_target.h>
+// Highway wants this order.
+#include <hwy/highway.h>
+
+#include "attention/kernels/simd/narrow.inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace limelight::HWY_NAMESPACE {
+namespace {
+
+void round_row(const float* row, std::int64_t count, bfloat16* to) {
+  simd::HWY_NAMESPACE::narrow_row(row, count, 1, to);
+}
+
+}  // namespace
+}  // namespace limelight::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace limelight {
+namespace {
+
+HWY_EXPORT(round_row);
+
+// One task is 256 rows times two columns of tiles. It takes the depth in pieces of 8 tiles: a piece
+// of the weight is then 2 x 8 KiB, which stays in the level-1 cache while the rows pass by, 32 at a
+// time and 16 KiB. Half of what is loaded comes from level 2: 2 KiB for 4 products of 16 cycles.
+// The sums of a task, 256 x 32 in f32, are 32 KiB and are read and written once for 32 products.
+constexpr std::int64_t kTaskRows = 256;
+constexpr std::int64_t kTaskColumns = 2 * tiles::kColumns;
+constexpr std::int64_t kPieceTiles = 8;
+constexpr std::int64_t kBlockRows = 2 * tiles::kRows;
+constexpr std::int64_t kRoundedRows = 16;  ///< a task of rounding x
+
+/// x in bf16 [whole blocks of rows, whole tiles of depth], 0 beyond what there is.
+AlignedBuffer<bfloat16> rounded_rows(std::int64_t rows, std::int64_t width, std::int64_t depth,
+                                     const float* x) {
+  const std::int64_t padded_rows = ceil_div(rows, kBlockRows) * kBlockRows;
+  AlignedBuffer<bfloat16> rounded(static_cast<std::size_t>(padded_rows * depth));
+  const auto round = LIMELIGHT_DISPATCH(round_row);
+  parallel_for(ceil_div(rows, kRoundedRows), [&](std::int64_t task) {
+    const std::int64_t last = std::min(rows, (task + 1) * kRoundedRows);
+    for (std::int64_t r = task * kRoundedRows; r < last; ++r) {
+      round(x + r * width, width, rounded.data() + r * depth);
+    }
+  });
+  return rounded;
+}
+
+/// Rows and columns of the result that one task computes.
+struct Task {
+  std::int64_t first_row, rows;
+  std::int64_t first_column, columns;
+};
+
+/// Zeros to begin with.
+using TaskSums = float[kTaskRows * kTaskColumns];
+
+/// sums += x * weight over all depths. `left` is the task's rows, `right` its columns of tiles.
+void add_products(const tiles::TileSession& session, std::int64_t rows, int column_tiles,
+                  std::int64_t depth_tiles, const bfloat16* left, const bfloat16* right,
+                  float* sums) {
+  const std::int64_t depth = depth_tiles * tiles::kDepth;
+  for (std::int64_t piece = 0; piece < depth_tiles; piece += kPieceTiles) {
+    for (std::int64_t row = 0; row < rows; row += kBlockRows) {
+      session.multiply({.row_tiles = rows - row > tiles::kRows ? 2 : 1,
+                        .column_tiles = column_tiles,
+                        .depth_tiles = std::min(kPieceTiles, depth_tiles - piece),
+                        .accumulate = true,
+                        .left = left + row * depth + piece * tiles::kDepth,
+                        .left_stride = depth,
+                        .right = right + piece * tiles::kTileElements,
+                        .right_tile_stride = depth_tiles * tiles::kTileElements,
+                        .sums = sums + row * kTaskColumns,
+                        .sums_stride = kTaskColumns});
+    }
+  }
+}
+
+/// out = sums + bias
+void store_sums(const Task& task, const float* sums, const float* bias, std::int64_t out_width,
+                float* out) {
+  for (std::int64_t r = 0; r < task.rows; ++r) {
+    float* row = out + (task.first_row + r) * out_width + task.first_column;
+    const float* sums_row = sums + r * kTaskColumns;
+    for (std::int64_t c = 0; c < task.columns; ++c) {
+      row[c] = sums_row[c] + (bias ? bias[task.first_column + c] : 0);
+    }
+  }
+}
+
+}  // namespace
+
+TileProduct::TileProduct(std::int64_t in_width, std::int64_t out_width, const float* weight,
+                         bool transposed)
+    : in_width_(in_width),
+      out_width_(out_width),
+      depth_tiles_(ceil_div(in_width, tiles::kDepth)),
+      column_tiles_(ceil_div(out_width, tiles::kColumns)),
+      packed_(static_cast<std::size_t>(column_tiles_ * depth_tiles_ * tiles::kTileElements)) {
+  parallel_for(column_tiles_, [&](std::int64_t tile) {
+    const std::int64_t first = tile * tiles::kColumns;
+    const std::int64_t last = std::min(out_width, first + tiles::kColumns);
+    bfloat16* column = packed_.data() + tile * depth_tiles_ * tiles::kTileElements;
+    for (std::int64_t i = 0; i < in_width; ++i) {
+      bfloat16* depth_tile = column + i / tiles::kDepth * tiles::kTileElements;
+      for (std::int64_t j = first; j < last; ++j) {
+        depth_tile[tiles::packed_index(i % tiles::kDepth, j - first)] =
+            bfloat16(weight[transposed ? j * in_width + i : i * out_width + j]);
+      }
+    }
+  });
+}
+
+void TileProduct::forward(const tiles::TileUnit& unit, std::int64_t rows, const float* x,
+                          const float* bias, float* out) const {
+  const std::int64_t depth = depth_tiles_ * tiles::kDepth;
+  const AlignedBuffer<bfloat16> left = rounded_rows(rows, in_width_, depth, x);
+  // Tasks of the same columns one after the other: they share the weight.
+  const std::int64_t down = ceil_div(rows, kTaskRows);
+  parallel_for(ceil_div(column_tiles_, 2) * down, [&](std::int64_t index) {
+    const std::int64_t row = index % down * kTaskRows;
+    const std::int64_t column_tile = index / down * 2;
+    const std::int64_t column = column_tile * tiles::kColumns;
+    const Task task = {row, std::min(kTaskRows, rows - row), column,
+                       std::min(kTaskColumns, out_width_ - column)};
+    alignas(64) TaskSums sums = {};
+    const tiles::TileSession session(unit);
+    add_products(session, task.rows, task.columns > tiles::kColumns ? 2 : 1, depth_tiles_,
+                 left.data() + row * depth,
+                 packed_.data() + column_tile * depth_tiles_ * tiles::kTileElements, sums);
+    store_sums(task, sums, bias, out_width_, out);
+  });
+}
+
+}  // namespace limelight
+#endif  // HWY_ONCE
