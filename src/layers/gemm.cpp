@@ -24,23 +24,37 @@ constexpr Piece kTall{252, 1024};
 constexpr Piece kSmall{96, 192};
 constexpr std::int64_t kTallRows = 1024;
 
-// Where it has no AVX-512, oneDNN takes rows in panels of 6 and rounds 1 to 3 rows that are left
-// over otherwise (measured with 2.6.3 on AVX2). It also halves a call of more than 72 rows: of 78
-// or 90 it makes halves with 3 left over, of 84 and 96 it does not. So the rows of every call come
-// in dozens.
-constexpr std::int64_t kPanelRows = 12;
-static_assert(kTall.rows % kPanelRows == 0 && kSmall.rows % kPanelRows == 0);
+/// What oneDNN (measured with 2.6.3) needs to round a row alike, however many stand beside it.
+struct RowRule {
+  std::int64_t panel;  ///< a call's rows come in whole panels,
+  std::int64_t least;  ///< or, where panel is 1, are at least so many
+};
 
-/// How many of m rows of a must be made up to a whole panel, so that a row's bits do not depend on
-/// how many rows stand beside it.
-std::int64_t rows_left_over(std::int64_t m) {
-  return dnnl_get_effective_cpu_isa() < dnnl_cpu_isa_avx512_core ? m % kPanelRows : 0;
+// Where it has no AVX-512, oneDNN takes rows in panels of 6 and rounds 1 to 3 rows that are left
+// over otherwise. It also halves a call of more than 72 rows: of 78 or 90 it makes halves with 3
+// left over, of 84 and 96 it does not. So the rows of every call come in dozens.
+constexpr RowRule kWithoutAvx512{12, 12};
+static_assert(kTall.rows % kWithoutAvx512.panel == 0 && kSmall.rows % kWithoutAvx512.panel == 0);
+// With AVX-512 it has a kernel of its own for one row, and for fewer than 16 where b is transposed.
+constexpr RowRule kWithAvx512{1, 2};
+constexpr RowRule kWithAvx512Transposed{1, 16};
+
+RowRule row_rule(bool b_transposed) {
+  if (dnnl_get_effective_cpu_isa() < dnnl_cpu_isa_avx512_core) return kWithoutAvx512;
+  return b_transposed ? kWithAvx512Transposed : kWithAvx512;
 }
 
-/// Rows of a matrix followed by zeros up to a whole panel, without gaps between rows.
-AlignedBuffer<float> whole_panel(const float* rows, std::int64_t count, std::int64_t columns,
-                                 std::int64_t stride) {
-  AlignedBuffer<float> panel(static_cast<std::size_t>(kPanelRows * columns));
+/// How many of the last of m rows, which come in small pieces, must be made up to rule.least.
+std::int64_t rows_left_over(std::int64_t m, const RowRule& rule) {
+  if (rule.panel > 1) return m % rule.panel;
+  const std::int64_t last = m % kSmall.rows;
+  return last < rule.least ? last : 0;
+}
+
+/// `count` rows of a matrix followed by zeros up to `all` rows, without gaps between rows.
+AlignedBuffer<float> made_up(const float* rows, std::int64_t count, std::int64_t all,
+                             std::int64_t columns, std::int64_t stride) {
+  AlignedBuffer<float> panel(static_cast<std::size_t>(all * columns));
   std::fill(panel.begin(), panel.end(), 0.0f);
   for (std::int64_t r = 0; r < count; ++r) {
     std::copy_n(rows + r * stride, columns, panel.data() + r * columns);
@@ -66,12 +80,13 @@ void gemm_in_pieces(Piece piece, std::int64_t m, std::int64_t n, std::int64_t k,
   });
 }
 
-/// The last rows of a product, as part of a panel that is whole.
-void gemm_left_over(std::int64_t rows, std::int64_t n, std::int64_t k, GemmOperand a, GemmOperand b,
-                    bool accumulate, float* c, std::int64_t c_stride) {
-  const AlignedBuffer<float> a_panel = whole_panel(a.data, rows, k, a.stride);
-  AlignedBuffer<float> c_panel = whole_panel(c, accumulate ? rows : 0, n, c_stride);
-  gemm_in_pieces(kSmall, kPanelRows, n, k, {a_panel.data(), k}, b, accumulate, c_panel.data(), n);
+/// The last rows of a product, as part of one that has rows enough.
+void gemm_left_over(std::int64_t all, std::int64_t rows, std::int64_t n, std::int64_t k,
+                    GemmOperand a, GemmOperand b, bool accumulate, float* c,
+                    std::int64_t c_stride) {
+  const AlignedBuffer<float> a_panel = made_up(a.data, rows, all, k, a.stride);
+  AlignedBuffer<float> c_panel = made_up(c, accumulate ? rows : 0, all, n, c_stride);
+  gemm_in_pieces(kSmall, all, n, k, {a_panel.data(), k}, b, accumulate, c_panel.data(), n);
   for (std::int64_t r = 0; r < rows; ++r) {
     std::copy_n(c_panel.data() + r * n, n, c + r * c_stride);
   }
@@ -83,10 +98,11 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a, GemmOpe
           bool accumulate, float* c, std::int64_t c_stride) {
   if (m == 0 || n == 0) return;
   prepare_onednn();
+  const std::int64_t tall = m >= kTallRows ? m / kTall.rows * kTall.rows : 0;
+  const RowRule rule = row_rule(b.transposed);
   // A transposed a is a gradient's: its rows are the weights', and their number does not change.
-  const std::int64_t left_over = a.transposed ? 0 : rows_left_over(m);
+  const std::int64_t left_over = a.transposed ? 0 : rows_left_over(m - tall, rule);
   const std::int64_t whole = m - left_over;
-  const std::int64_t tall = m >= kTallRows ? whole / kTall.rows * kTall.rows : 0;
   const auto a_from = [&](std::int64_t row) {
     return GemmOperand{a.data + (a.transposed ? row : row * a.stride), a.stride, a.transposed};
   };
@@ -94,7 +110,8 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a, GemmOpe
   gemm_in_pieces(kSmall, whole - tall, n, k, a_from(tall), b, accumulate, c + tall * c_stride,
                  c_stride);
   if (left_over > 0) {
-    gemm_left_over(left_over, n, k, a_from(whole), b, accumulate, c + whole * c_stride, c_stride);
+    gemm_left_over(rule.least, left_over, n, k, a_from(whole), b, accumulate, c + whole * c_stride,
+                   c_stride);
   }
 }
 
