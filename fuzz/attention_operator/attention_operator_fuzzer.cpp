@@ -1,12 +1,15 @@
 // Bytes choose extents, options, types and strides of a call. What the checks refuse must be
 // refused by Error; what they let pass must agree with the float64 reference, in both directions,
-// and give the same bits through other strides.
+// and give the same bits through other strides. bf16 is computed on vectors and on tiles, emulated
+// ones, whatever the processor has.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
 #include "attention/attention_case.h"
+#include "base/instruction_set.h"
 
 namespace {
 
@@ -93,8 +96,7 @@ CaseSpec draw_spec(Choices& choices) {
   std::abort();
 }
 
-void expect_near(const char* what, const Tensor& found, const Tensor& expected, double bound) {
-  const double allowed = bound * (largest_magnitude(expected) + 1);
+void expect_near(const char* what, const Tensor& found, const Tensor& expected, double allowed) {
   const double difference = largest_difference(found, expected);
   if (!(difference <= allowed)) fail(what, difference, allowed);
 }
@@ -123,27 +125,52 @@ void expect_same_through_strides(const AttentionCase& inputs, const ForwardResul
   if (out_memory.bytes() != again.bytes()) fail("strides change bits", 1, 0);
 }
 
-void run_case(Choices& choices) {
-  const CaseSpec spec = draw_spec(choices);
-  constexpr DType kTypes[] = {DType::f32, DType::bf16, DType::f16};
-  const DType dtype = kTypes[choices.below(3)];
-  const double rounding = dtype == DType::bf16 ? 0x1p-8 : dtype == DType::f16 ? 0x1p-11 : 0;
-  const AttentionCase inputs(spec, dtype, static_cast<unsigned>(choices.below(256)));
-  const ForwardResult found = run_forward(inputs, dtype);
-  ForwardResult exact = run_forward(inputs, DType::f64);
-  expect_near("out", found.out, exact.out, 1e-5 + rounding);
-  expect_near("lse", found.lse, exact.lse, 1e-5);
-  expect_same_through_strides(inputs, found, choices.below(5));
+double rounding_of(DType dtype) {
+  return dtype == DType::bf16 ? 0x1p-8 : dtype == DType::f16 ? 0x1p-11 : 0;
+}
 
+void check_forward(const AttentionCase& inputs, const ForwardResult& found,
+                   const ForwardResult& exact, bool on_tiles, std::int64_t gap) {
+  const double of_out = largest_magnitude(exact.out) + 1;
+  // Tiles multiply weights that are rounded to bf16, which is relative to what is summed.
+  const double weights = on_tiles ? 0x1p-8 * std::max(largest_magnitude(inputs.value), of_out) : 0;
+  expect_near("out", found.out, exact.out,
+              (1e-5 + rounding_of(found.out.dtype())) * of_out + weights);
+  expect_near("lse", found.lse, exact.lse,
+              1e-5 * (largest_magnitude(exact.lse) + 1) + (on_tiles ? 0x1p-13 : 0));
+  expect_same_through_strides(inputs, found, gap);
+}
+
+/// The gradients at the out and lse that were found, so that only the backward is compared.
+void check_backward(const AttentionCase& inputs, const ForwardResult& found, ForwardResult exact) {
   for (std::int64_t i = 0; i < exact.out.elements(); ++i) exact.out.set(i, found.out.get(i));
   for (std::int64_t i = 0; i < exact.lse.elements(); ++i) exact.lse.set(i, found.lse.get(i));
+  const DType dtype = found.out.dtype();
   const BackwardResult gradients = run_backward(inputs, found, dtype);
   const BackwardResult expected = run_backward(inputs, exact, DType::f64);
   const auto found_named = gradients.named();
   const auto expected_named = expected.named();
   for (std::size_t g = 0; g < found_named.size(); ++g) {
-    expect_near(found_named[g].first.c_str(), *found_named[g].second, *expected_named[g].second,
-                5e-5 + rounding);
+    const Tensor& gradient = *expected_named[g].second;
+    expect_near(found_named[g].first.c_str(), *found_named[g].second, gradient,
+                (5e-5 + rounding_of(dtype)) * (largest_magnitude(gradient) + 1));
+  }
+}
+
+void run_case(Choices& choices) {
+  const CaseSpec spec = draw_spec(choices);
+  constexpr DType kTypes[] = {DType::f32, DType::bf16, DType::f16};
+  const DType dtype = kTypes[choices.below(3)];
+  const AttentionCase inputs(spec, dtype, static_cast<unsigned>(choices.below(256)));
+  const std::int64_t gap = choices.below(5);
+  const ForwardResult exact = run_forward(inputs, DType::f64);
+  for (const tiles::TileUnit* unit :
+       {static_cast<const tiles::TileUnit*>(nullptr), &tiles::emulated_unit()}) {
+    if (unit != nullptr && dtype != DType::bf16) continue;
+    const TileUnitForTest here(unit);
+    const ForwardResult found = run_forward(inputs, dtype);
+    check_forward(inputs, found, exact, unit != nullptr, gap);
+    check_backward(inputs, found, exact);
   }
 }
 
