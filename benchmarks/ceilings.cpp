@@ -10,6 +10,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/cpu_features.h"
+#include "base/dispatch.h"
 #include "base/instruction_set.h"
 #include "base/multiply_add_rate.h"
 #include "benchmarks/measure.h"
@@ -54,14 +55,16 @@ float sum(const float* in, std::size_t count) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
 }
 
-/// Weighs rows of amx::kStripKeys scores, as a forward on tiles does. They may be weighed again:
-/// what stands in them stays between 0 and 2.
-void weigh_rows(std::int64_t count, float* rows) {
-  for (std::int64_t r = 0; r < count; ++r) {
-    amx::HWY_NAMESPACE::weigh_scores(2, nullptr, rows + r * amx::kStripKeys);
+/// Weighs `count` pieces of a strip's first tile of queries, as a forward on tiles does.
+void weigh_pieces(std::int64_t count, const amx::Strip& strip) {
+  namespace kernel = amx::HWY_NAMESPACE;
+  const auto unit = hn::Set(FloatTag(), 1.0f);
+  for (std::int64_t piece = 0; piece < count; ++piece) {
+    const std::int64_t key = amx::kPieceKeys * piece % amx::kStripKeys;
+    kernel::for_each_lanes([&](std::int64_t lane)
+                               HWY_ATTR { kernel::weigh_piece(strip, unit, key, lane); });
   }
 }
-
 }  // namespace limelight::bench::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -69,7 +72,7 @@ HWY_AFTER_NAMESPACE();
 namespace limelight::bench {
 HWY_EXPORT(exponentials);
 HWY_EXPORT(sum);
-HWY_EXPORT(weigh_rows);
+HWY_EXPORT(weigh_pieces);
 
 namespace {
 
@@ -102,35 +105,60 @@ std::size_t bytes_beyond_caches() {
   return std::clamp(4 * static_cast<std::size_t>(std::max(last_cache, 0l)), kLeast, kMost);
 }
 
-/// Operands and sums of a block of tiles in the level-1 cache, 20 KiB, and some rows of scores.
+/// Operands and sums of a block of tiles in the level-1 cache, 36 KiB, and a strip of scores.
 class TileWork {
  public:
-  static constexpr std::int64_t kDepthTiles = 4;
+  static constexpr std::int64_t kDepthTiles = 8;
   static constexpr std::int64_t kProducts = 2 * 2 * kDepthTiles;
   static constexpr double kFlops = 2.0 * kProducts * tiles::kRows * tiles::kColumns * tiles::kDepth;
-  static constexpr std::int64_t kExponentials = 64 * kProducts;
+  static constexpr std::int64_t kPiecesOfStep = 2;
+  /// 64 a product: what attention of head_dim 64 takes.
+  static constexpr std::int64_t kExponentials =
+      kPiecesOfStep * kDepthTiles * amx::kPieceKeys * tiles::kColumns;
 
-  void multiply(const tiles::TileSession& session) {
-    session.multiply({.row_tiles = 2,
-                      .column_tiles = 2,
-                      .depth_tiles = kDepthTiles,
-                      .accumulate = false,
-                      .left = left_.data(),
-                      .left_stride = kDepthTiles * tiles::kDepth,
-                      .right = right_.data(),
-                      .right_tile_stride = kDepthTiles * tiles::kTileElements,
-                      .sums = sums_.data(),
-                      .sums_stride = 2 * tiles::kColumns});
+  TileWork() {
+    block_.rows = amx::kQueryRows;
+    block_.state = {};
+    strip_.block = &block_;
+    strip_.scores = scores_.data();
+    strip_.weights = weights_.data();
+    strip_.factors = nullptr;
   }
-  void weigh() {
-    HWY_DYNAMIC_DISPATCH(weigh_rows)(kExponentials / amx::kStripKeys, scores_.data());
+  TileWork(const TileWork&) = delete;
+  TileWork& operator=(const TileWork&) = delete;
+
+  void multiply(tiles::TileSession& session) {
+    session.begin(product_);
+    while (session.has_steps()) session.step();
+  }
+  void multiply_and_weigh(tiles::TileSession& session) {
+    const auto weigh = LIMELIGHT_DISPATCH(weigh_pieces);
+    session.begin(product_);
+    weigh(kPiecesOfStep, strip_);
+    while (session.has_steps()) {
+      session.step();
+      weigh(kPiecesOfStep, strip_);
+    }
   }
 
  private:
   AlignedBuffer<bfloat16> left_{2 * tiles::kRows * kDepthTiles * tiles::kDepth};
   AlignedBuffer<bfloat16> right_{2 * kDepthTiles * tiles::kTileElements};
   AlignedBuffer<float> sums_{4 * tiles::kRows * tiles::kColumns};
-  AlignedBuffer<float> scores_{kExponentials};
+  AlignedBuffer<float> scores_{amx::kStripKeys * amx::kQueryRows};
+  AlignedBuffer<bfloat16> weights_{amx::kStripKeys * amx::kQueryRows};
+  tiles::BlockProduct product_ = {.row_tiles = 2,
+                                  .column_tiles = 2,
+                                  .depth_tiles = kDepthTiles,
+                                  .accumulate = false,
+                                  .left = left_.data(),
+                                  .left_stride = kDepthTiles * tiles::kDepth,
+                                  .right = right_.data(),
+                                  .right_tile_stride = kDepthTiles * tiles::kTileElements,
+                                  .sums = sums_.data(),
+                                  .sums_stride = 2 * tiles::kColumns};
+  amx::ForwardBlock block_;
+  amx::Strip strip_;
 };
 
 /// What body(session, work) takes, many times on each thread with memory of its own.
@@ -141,7 +169,7 @@ Seconds measure_tiles(int threads, const Body& body) {
   return measure([&] {
 #pragma omp parallel
     {
-      const tiles::TileSession session(*tile_unit());
+      tiles::TileSession session(*tile_unit());
       TileWork& mine = work[static_cast<std::size_t>(omp_get_thread_num())];
       for (int pass = 0; pass < kTilePasses; ++pass) body(session, mine);
     }
@@ -152,16 +180,14 @@ Seconds measure_tiles(int threads, const Body& body) {
 
 Rate tile_rate(int threads) {
   const Seconds seconds = measure_tiles(
-      threads, [](const tiles::TileSession& session, TileWork& work) { work.multiply(session); });
+      threads, [](tiles::TileSession& session, TileWork& work) { work.multiply(session); });
   return rate_of(TileWork::kFlops * kTilePasses * threads, seconds);
 }
 
 InterleavedRate interleaved_rate(int threads) {
-  const Seconds seconds =
-      measure_tiles(threads, [](const tiles::TileSession& session, TileWork& work) {
-        work.multiply(session);
-        work.weigh();
-      });
+  const Seconds seconds = measure_tiles(threads, [](tiles::TileSession& session, TileWork& work) {
+    work.multiply_and_weigh(session);
+  });
   const double passes = static_cast<double>(kTilePasses) * threads;
   return {rate_of(TileWork::kFlops * passes, seconds),
           rate_of(static_cast<double>(TileWork::kExponentials) * passes, seconds)};

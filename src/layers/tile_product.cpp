@@ -66,7 +66,7 @@ struct Task {
 using TaskSums = float[kTaskRows * kTaskColumns];
 
 /// sums += x * weight over all depths. `left` is the task's rows, `right` its columns of tiles.
-void add_products(const tiles::TileSession& session, std::int64_t rows, int column_tiles,
+void add_products(tiles::TileSession& session, std::int64_t rows, int column_tiles,
                   std::int64_t depth_tiles, const bfloat16* left, const bfloat16* right,
                   float* sums) {
   const std::int64_t depth = depth_tiles * tiles::kDepth;
@@ -134,7 +134,7 @@ void TileProduct::forward(const tiles::TileUnit& unit, std::int64_t rows, const 
     const Task task = {row, std::min(kTaskRows, rows - row), column,
                        std::min(kTaskColumns, out_width_ - column)};
     alignas(64) TaskSums sums = {};
-    const tiles::TileSession session(unit);
+    tiles::TileSession session(unit);
     add_products(session, task.rows, task.columns > tiles::kColumns ? 2 : 1, depth_tiles_,
                  left.data() + row * depth,
                  packed_.data() + column_tile * depth_tiles_ * tiles::kTileElements, sums);

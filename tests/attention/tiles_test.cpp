@@ -121,9 +121,9 @@ int products_run = 0;
 /// Products of the forward, on one thread.
 int count_products(const CaseSpec& spec) {
   tiles::TileUnit counting = tiles::emulated_unit();
-  counting.multiply = [](const tiles::BlockProduct& product) {
+  counting.begin = [](const tiles::BlockProduct& product, const tiles::BlockProduct* unfinished) {
     ++products_run;
-    tiles::emulated_unit().multiply(product);
+    tiles::emulated_unit().begin(product, unfinished);
   };
   products_run = 0;
   const TileUnitForTest unit(&counting);
@@ -155,12 +155,17 @@ TEST(Tiles, AnOutOfMoreDigitsIsLeftToTheVectorKernels) {
       4e-6);
 }
 
-TEST(Tiles, EachKeyOfAStripHasItsOwnPlaceInARowOfWeights) {
-  std::vector<int> keys_at(amx::kStripKeys);
+TEST(Tiles, EachScoreOfAStripHasAPlaceOfItsOwnAndSoHasItsWeight) {
+  constexpr std::int64_t kScores = amx::kStripKeys * amx::kQueryRows;
+  std::vector<int> scores_at(kScores), weights_at(kScores);
   for (std::int64_t key = 0; key < amx::kStripKeys; ++key) {
-    ++keys_at[static_cast<std::size_t>(amx::weight_index(key))];
+    for (std::int64_t query = 0; query < amx::kQueryRows; ++query) {
+      ++scores_at.at(static_cast<std::size_t>(amx::score_index(key, query)));
+      ++weights_at.at(static_cast<std::size_t>(amx::weight_index(key, query)));
+    }
   }
-  EXPECT_EQ(keys_at, std::vector<int>(amx::kStripKeys, 1));
+  EXPECT_EQ(scores_at, std::vector<int>(kScores, 1));
+  EXPECT_EQ(weights_at, std::vector<int>(kScores, 1));
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ struct Operands {
   }
   std::vector<float> product(const tiles::TileUnit& unit, bool accumulate) const {
     std::vector<float> result = sums;
-    const tiles::TileSession session(unit);
+    tiles::TileSession session(unit);
     session.multiply({row_tiles, column_tiles, depth_tiles, accumulate, left.data(),
                       depth_tiles * kDepth, right.data(), depth_tiles * tiles::kTileElements,
                       result.data(), column_tiles * kColumns});
@@ -148,12 +148,12 @@ TEST(AmxUnit, GivesTheBitsOfTheEmulatedOne) {
 TEST(AmxOffer, TheCheckedProductFindsAWrongUnit) {
   EXPECT_TRUE(tiles::multiplies_rightly(tiles::emulated_unit()));
   tiles::TileUnit wrong = tiles::emulated_unit();
-  wrong.multiply = [](const tiles::BlockProduct& product) {
-    tiles::emulated_unit().multiply(product);
+  wrong.finish = [](const tiles::BlockProduct& product) {
+    tiles::emulated_unit().finish(product);
     product.sums[product.sums_stride * 17 + 21] += 1;
   };
   EXPECT_FALSE(tiles::multiplies_rightly(wrong));
-  wrong.multiply = [](const tiles::BlockProduct&) {};
+  wrong.finish = [](const tiles::BlockProduct&) {};
   EXPECT_FALSE(tiles::multiplies_rightly(wrong));
 }
 

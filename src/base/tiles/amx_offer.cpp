@@ -27,7 +27,7 @@ std::vector<float> checked_product(const TileUnit& unit) {
   const std::vector<bfloat16> left = small_integers(kCheckedRows * kCheckedDepth, 5);
   const std::vector<bfloat16> right = small_integers(kCheckedDepth * kCheckedColumns, 13);
   std::vector<float> sums(static_cast<std::size_t>(kCheckedRows * kCheckedColumns));
-  const TileSession session(unit);
+  TileSession session(unit);
   BlockProduct product = {.row_tiles = 2,
                           .column_tiles = 2,
                           .depth_tiles = 2,

@@ -79,6 +79,12 @@ struct AmxTiles {
   static void load_left(const bfloat16* from, std::int64_t stride) {
     load<4 + kRow>(from, stride * static_cast<std::int64_t>(sizeof(bfloat16)));
   }
+  template <int kRow>
+  static void pass_left(const bfloat16* from, std::int64_t stride) {
+    const auto stride_bytes = stride * static_cast<std::int64_t>(sizeof(bfloat16));
+    if constexpr (kRow == 0) _tile_stream_loadd(4, from, stride_bytes);
+    if constexpr (kRow == 1) _tile_stream_loadd(5, from, stride_bytes);
+  }
   template <int kColumn>
   static void load_right(const bfloat16* from) {
     load<6 + kColumn>(from, kRowBytes);
@@ -102,7 +108,8 @@ HWY_POP_ATTRIBUTES
 namespace limelight::tiles {
 
 const TileUnit* amx_unit() {
-  static constexpr TileUnit kUnit = {"amx", configure, release, multiply<AmxTiles>};
+  static constexpr TileUnit kUnit = {"amx",           configure,           release,
+                                     begin<AmxTiles>, add_depth<AmxTiles>, finish<AmxTiles>};
   return &kUnit;
 }
 

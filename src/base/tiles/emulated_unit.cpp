@@ -61,6 +61,10 @@ struct EmulatedTiles {
       from += stride;
     }
   }
+  template <int kRow>
+  static void pass_left(const bfloat16* from, std::int64_t stride) {
+    load_left<kRow>(from, stride);
+  }
   template <int kColumn>
   static void load_right(const bfloat16* from) {
     auto& tile = registers().right[kColumn];
@@ -108,7 +112,9 @@ struct EmulatedTiles {
 namespace limelight::tiles {
 
 const TileUnit& emulated_unit() {
-  static constexpr TileUnit kUnit = {"emulated", [] {}, [] {}, multiply<EmulatedTiles>};
+  static constexpr TileUnit kUnit = {
+      "emulated",           [] {}, [] {}, begin<EmulatedTiles>, add_depth<EmulatedTiles>,
+      finish<EmulatedTiles>};
   return kUnit;
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "attention/element.h"
@@ -38,151 +39,264 @@ void pack_strip(const TileCall& call, const KeySource& keys, const KeySource& va
                                             rows, packed.values + first * call.value_width);
 }
 
-void load_queries(const TileCall& call, const ConstTensorView& query, const ForwardBlock& block,
-                  bfloat16* rows) {
-  const Sequence& sequence = block.place.sequence;
-  for (std::int64_t r = 0; r < block.rows; ++r) {
-    copy_row(query,
-             row_offset(query, sequence.batch, block.place.head,
-                        sequence.first_query + block.first_query + r),
-             call.shape.head_dim, call.head_width, rows + r * call.head_width);
+/// The queries of a block as the columns of packed tiles, 0 beyond its rows.
+void pack_queries(const TileCall& call, const ConstTensorView& query, const HeadPlace& place,
+                  const ForwardBlock& block, bfloat16* rows) {
+  for (std::int64_t tile = 0; tile < block.query_tiles(); ++tile) {
+    for (std::int64_t i = 0; i < tiles::kColumns; ++i) {
+      const std::int64_t r = tile * tiles::kColumns + i;
+      bfloat16* row = rows + i * call.head_width;
+      if (r >= block.rows) {
+        std::fill_n(row, call.head_width, bfloat16());
+        continue;
+      }
+      copy_row(query,
+               row_offset(query, place.sequence.batch, place.head,
+                          place.sequence.first_query + block.first_query + r),
+               call.shape.head_dim, call.head_width, row);
+    }
+    pack_as_columns(rows, call.head_width,
+                    block.query + tile * call.depth_tiles * tiles::kTileElements);
   }
-  std::fill(rows + block.rows * call.head_width, rows + kQueryRows * call.head_width, bfloat16());
 }
 
-/// The strips of a block that any of its queries may see something of, in order.
+/// The blocks of a task, which have seen nothing yet. Returns how many there are.
+std::int64_t begin_blocks(const TileCall& call, const ConstTensorView& query,
+                          const ForwardTask& task, ForwardScratch& scratch) {
+  const std::int64_t count = ceil_div(task.rows, kQueryRows);
+  for (std::int64_t b = 0; b < count; ++b) {
+    const std::int64_t first = task.first_query + b * kQueryRows;
+    const std::int64_t rows = std::min(kQueryRows, task.rows - b * kQueryRows);
+    const auto range_of = [&](std::int64_t i) {
+      return call.visibility.range(task.place.sequence, i);
+    };
+    ForwardBlock& block = scratch.blocks[static_cast<std::size_t>(b)];
+    block = {.first_query = first,
+             .rows = rows,
+             .first_range = range_of(first),
+             .last_range = range_of(first + rows - 1),
+             .query = scratch.query + b * kQueryRows * call.head_width,
+             .context = scratch.context + b * kQueryRows * call.value_width,
+             .begun = false,
+             .state = {}};
+    block.state.shifts.fill(kMinusInfinity);
+    pack_queries(call, query, task.place, block, scratch.packing);
+  }
+  return count;
+}
+
+/// Rows [kQueryRows, kStripKeys] to where the scores of their keys stand.
+void transpose_rows(const float* rows, std::int64_t query_tiles, float* scores) {
+  for (std::int64_t r = 0; r < query_tiles * tiles::kColumns; r += 4) {
+    for (std::int64_t key = 0; key < kStripKeys; key += 4) {
+      transpose_numbers(rows + r * kStripKeys + key, kStripKeys, scores + score_index(key, r),
+                        tiles::kColumns);
+    }
+  }
+}
+
+/// What is to be known of a strip before it is weighed. False when nothing of it is visible.
+bool look_up_strip(const TileCall& call, const ForwardTask& task, const Strip& strip, float* rows) {
+  const ForwardBlock& block = *strip.block;
+  if (call.has_additions) {
+    const QueryRows queries = {task.place, block.first_query, 0, block.rows};
+    if (!look_up(call, queries, strip.keys, kStripKeys, rows)) return false;
+    transpose_rows(rows, block.query_tiles(), strip.additions);
+  }
+  if (call.visibility.dropout() != nullptr) {
+    for (std::int64_t r = 0; r < block.rows; ++r) {
+      look_up_dropout(call, task.place, block.first_query + r, strip.keys, kStripKeys,
+                      rows + r * kStripKeys);
+    }
+    transpose_rows(rows, block.query_tiles(), strip.factors);
+  }
+  return true;
+}
+
+/// All pairs of a block of a task and a strip of keys that any of its queries may see something of:
+/// chunk after chunk of keys, in it block after block, in it strip after strip. So each block meets
+/// its keys in order, and they come from level 2.
 class StripWalk {
  public:
-  StripWalk(const TileCall& call, const ForwardBlock& block)
-      : call_(call),
-        rows_{block.place, block.first_query, 0, block.rows},
-        next_(range_of(0).begin / kStripKeys * kStripKeys),
-        end_(range_of(block.rows - 1).end) {}
+  StripWalk(const TileCall& call, const ForwardTask& task, ForwardScratch& scratch,
+            std::int64_t blocks)
+      : call_(call), task_(task), scratch_(scratch), blocks_(blocks) {
+    // Ranges move forward from query to query.
+    chunk_ = scratch.blocks[0].first_range.begin / kChunkKeys * kChunkKeys;
+    end_ = scratch.blocks[static_cast<std::size_t>(blocks - 1)].last_range.end;
+    enter_block();
+  }
 
-  /// The next one, with what is added to its scores. Null: there is none.
+  /// The next one, in `strip`. Null: there is none.
   Strip* advance_to(Strip& strip) {
-    while (next_ < end_) {
-      strip.keys = {next_, std::min(next_ + kStripKeys, rows_.place.sequence.kv_len)};
-      next_ += kStripKeys;
-      if (!call_.has_additions || look_up(call_, rows_, strip.keys, kStripKeys, strip.additions)) {
-        return &strip;
+    while (chunk_ < end_) {
+      if (next_ >= block_end_) {
+        leave_block();
+        continue;
       }
+      strip.block = &block();
+      strip.keys = {next_, std::min(next_ + kStripKeys, task_.place.sequence.kv_len)};
+      next_ += kStripKeys;
+      if (look_up_strip(call_, task_, strip, scratch_.rows)) return &strip;
     }
     return nullptr;
   }
 
  private:
-  KeyRange range_of(std::int64_t r) const {
-    return call_.visibility.range(rows_.place.sequence, rows_.first_query + r);
+  ForwardBlock& block() { return scratch_.blocks[static_cast<std::size_t>(block_)]; }
+  void enter_block() {
+    next_ = std::max(chunk_, block().first_range.begin / kStripKeys * kStripKeys);
+    block_end_ = std::min(chunk_ + kChunkKeys, block().last_range.end);
+  }
+  void leave_block() {
+    if (++block_ == blocks_) {
+      block_ = 0;
+      chunk_ += kChunkKeys;
+    }
+    enter_block();
   }
 
   const TileCall& call_;
-  QueryRows rows_;
-  std::int64_t next_;
-  std::int64_t end_;
+  const ForwardTask& task_;
+  ForwardScratch& scratch_;
+  std::int64_t blocks_;
+  std::int64_t block_ = 0;
+  std::int64_t chunk_, end_;       ///< keys of all blocks
+  std::int64_t next_, block_end_;  ///< keys of the block in the chunk
 };
 
-/// Row r's dot products become scores: scaled, and -infinity where the row does not see.
-void finish_strip_row(const TileCall& call, const Strip& strip, const HeadPlace& place,
-                      std::int64_t query, std::int64_t r) {
-  float* row = strip.rows + r * kStripKeys;
-  scale_row(kStripKeys, call.softmax_scale, row);
-  const KeyRange seen = columns_seen(call, place.sequence, query, strip.keys);
-  const bool sees_all = seen.begin == 0 && seen.end == kStripKeys;
-  if (sees_all && !call.has_additions && call.softcap == 0) return;
-  const float* additions = call.has_additions ? strip.additions + r * kStripKeys : nullptr;
-  finish_scores({seen.begin, seen.end, additions, call.softcap}, 0, kStripKeys, row, nullptr);
+/// Scores become weights, while `products` are taken. Where a shift was moved, returns true, and
+/// `rescales` [kQueryRows] is what the context so far is to be multiplied by.
+bool weigh_strip(const TileCall& call, const HeadPlace& place, const Strip& strip,
+                 InterleavedProducts& products, float* rescales) {
+  if (!call.weighs_products) finish_scores(call, strip);
+  if (!strip.is_whole() || !strip.block->sees_all_of(strip.keys)) hide_outside(call, place, strip);
+  const float log2_unit = call.score_unit() * kLog2E;
+  const V unit = hn::Set(D(), log2_unit);
+  constexpr std::int64_t kPieces = kStripKeys / kPieceKeys;
+  const std::int64_t pieces = strip.block->query_tiles() * kPieces;
+  std::fill_n(rescales, kQueryRows, 1.0f);
+  bool rescale = false;
+  for (std::int64_t piece = 0; piece < pieces; ++piece) {
+    const std::int64_t tile = piece / kPieces;
+    const std::int64_t key = piece % kPieces * kPieceKeys;
+    for_each_lanes([&](std::int64_t lane) HWY_ATTR {
+      const std::int64_t query = tile * tiles::kColumns + lane;
+      if (key == 0) {
+        rescale |= move_shifts(strip, log2_unit, query, largest_scores(strip, query), rescales);
+      }
+      weigh_piece(strip, unit, key, query);
+    });
+    products.run_beside_one_of(pieces);
+  }
+  return rescale;
 }
 
-/// Row r's scores become weights against the largest score so far, and the strip notes what was
-/// summed before is to be rescaled by.
-void weigh_row(const TileCall& call, const ForwardBlock& block, const Strip& strip, std::int64_t r,
-               SoftmaxState<float>& state, float* factors) {
-  const std::int64_t query = block.first_query + r;
-  finish_strip_row(call, strip, block.place, query, r);
-  float* row = strip.rows + r * kStripKeys;
-  const float next = std::max(state.maximum, row_maximum(kStripKeys, row));
-  const float rescale = state.rescale_to(next);
-  strip.rescales[r] = state.empty() ? 1 : rescale;
-  const bool drops = call.visibility.dropout() != nullptr;
-  if (drops) look_up_dropout(call, block.place, query, strip.keys, kStripKeys, factors);
-  // A row that has seen nothing yet has no maximum: its weights are 0, or NaN where it sees NaN.
-  const float shift = next == kMinusInfinity ? 0 : next;
-  const float sum = weigh_scores(shift, drops ? factors : nullptr, row);
-  state = {next, state.sum * rescale + sum};
-}
-
-/// What packing left out: values that are NaN or infinite, for the rows that see them.
-void add_special_values(const TileCall& call, const KeySource& values, const ForwardBlock& block,
-                        const Strip& strip, float* context) {
-  const Sequence& sequence = block.place.sequence;
+/// What packing left out: values that are NaN or infinite, for the queries that see them.
+void add_special_values(const TileCall& call, const KeySource& values, const ForwardTask& task,
+                        const Strip& strip) {
+  const Sequence& sequence = task.place.sequence;
+  const ForwardBlock& block = *strip.block;
   for (std::int64_t c = 0; c < strip.keys.end - strip.keys.begin; ++c) {
     const std::int64_t key = strip.keys.begin + c;
-    const auto [view, offset] = values.find(sequence, block.place.head / call.shape.group(), key);
+    const auto [view, offset] = values.find(sequence, task.place.head / call.shape.group(), key);
     const bfloat16* value = view.template data<bfloat16>() + offset;
     for (std::int64_t r = 0; r < block.rows; ++r) {
-      if (!call.visibility.visible(sequence, block.place.head, block.first_query + r, key))
-        continue;
-      const auto weight =
-          static_cast<float>(strip.weights()[r * Strip::kWeightStride + weight_index(c)]);
+      if (!call.visibility.visible(sequence, task.place.head, block.first_query + r, key)) continue;
+      const auto weight = static_cast<float>(strip.weights[weight_index(c, r)]);
+      float* context = block.context + r / tiles::kColumns * call.value_width * tiles::kColumns +
+                       r % tiles::kColumns;
       for (std::int64_t d = 0; d < call.shape.value_dim; ++d) {
         const auto number = static_cast<float>(value[d]);
-        if (!std::isfinite(number)) context[r * call.value_width + d] += weight * number;
+        if (!std::isfinite(number)) context[d * tiles::kColumns] += weight * number;
       }
     }
   }
 }
 
-/// The context so far, to the maxima that a strip found: before its own share is added.
-void rescale_context(const TileCall& call, const ForwardBlock& block, const Strip& strip,
-                     float* context) {
-  for (std::int64_t r = 0; r < block.rows; ++r) {
-    if (strip.rescales[r] != 1) {
-      scale_row(call.value_width, strip.rescales[r], context + r * call.value_width);
+/// The context so far, to the shifts that were moved: before the strip's own share is added.
+void rescale_context(const TileCall& call, const ForwardBlock& block, const float* rescales) {
+  const D d;
+  for (std::int64_t tile = 0; tile < block.query_tiles(); ++tile) {
+    for_each_lanes([&](std::int64_t lane) HWY_ATTR {
+      const V factor = hn::LoadU(d, rescales + tile * tiles::kColumns + lane);
+      float* context = block.context + tile * call.value_width * tiles::kColumns + lane;
+      for (std::int64_t i = 0; i < call.value_width; ++i) {
+        float* row = context + i * tiles::kColumns;
+        hn::StoreU(hn::Mul(hn::LoadU(d, row), factor), d, row);
+      }
+    });
+  }
+}
+
+/// Online softmax (Milakov and Gimelshein 2018; Dao 2022) of blocks of queries over strips of keys:
+/// while a strip is weighed, the scores of the next are computed, and the context of the one before
+/// is added.
+void meet_keys(const TileCall& call, const KeySource& values, const ForwardTask& task,
+               StripWalk& walk, ForwardScratch& scratch) {
+  ProductStream stream(call.unit);
+  const auto products = [&](const Strip* next, const Strip* previous) {
+    return InterleavedProducts(call, task.packed, stream, next, previous);
+  };
+  const auto finish_context = [&](const Strip* strip) {
+    if (!strip) return;
+    strip->block->begun = true;
+    if (task.packed.finite_values[strip->index()]) return;
+    stream.finish();
+    add_special_values(call, values, task, *strip);
+  };
+  alignas(64) float rescales[kQueryRows];
+  Strip* current = walk.advance_to(scratch.strips[0]);
+  products(current, nullptr).run_all();
+  stream.finish();
+  std::optional<Strip> last;  // a copy: `next` takes its place, all but its weights
+  for (std::size_t i = 1; current; i = 1 - i) {
+    const Strip* previous = last ? &*last : nullptr;
+    Strip* next = walk.advance_to(scratch.strips[i]);
+    InterleavedProducts between = products(next, previous);
+    const bool rescale = weigh_strip(call, task.place, *current, between, rescales);
+    finish_context(previous);
+    if (!previous || rescale) stream.finish();
+    if (rescale && current->block->begun) rescale_context(call, *current->block, rescales);
+    last = *current;
+    current = next;
+  }
+  if (!last) return;
+  products(nullptr, &*last).run_all();
+  stream.finish();
+  finish_context(&*last);
+}
+
+/// The output of a block's queries.
+void finish_block(const TileCall& call, const ForwardArguments& arguments, const ForwardTask& task,
+                  const ForwardBlock& block, float* rows) {
+  if (!block.begun) std::fill_n(block.context, kQueryRows * call.value_width, 0.0f);
+  for (std::int64_t tile = 0; tile < block.query_tiles(); ++tile) {
+    const float* context = block.context + tile * call.value_width * tiles::kColumns;
+    for (std::int64_t i = 0; i < call.value_width; i += 4) {
+      for (std::int64_t lane = 0; lane < tiles::kColumns; lane += 4) {
+        transpose_numbers(context + i * tiles::kColumns + lane, tiles::kColumns,
+                          rows + lane * call.value_width + i, call.value_width);
+      }
+    }
+    const std::int64_t first = tile * tiles::kColumns;
+    for (std::int64_t r = first; r < std::min(block.rows, first + tiles::kColumns); ++r) {
+      const auto lane = static_cast<std::size_t>(r);
+      const SoftmaxState<float> state = {block.state.shifts[lane] * call.score_unit(),
+                                         block.state.sums[lane]};
+      finish_row(arguments, task.place, block.first_query + r, task.sink, state,
+                 call.shape.value_dim, rows + (r - first) * call.value_width);
     }
   }
 }
 
-/// Online softmax (Milakov and Gimelshein 2018; Dao 2022) of a block of queries over strips of
-/// keys, three at a time: while a strip is weighed, the scores of the next are computed, and the
-/// context of the one before is added.
-void forward_block(const TileCall& call, const ForwardArguments& arguments, const KeySource& values,
-                   const ForwardBlock& block, ForwardScratch& scratch) {
-  const tiles::TileSession session(call.unit);
-  load_queries(call, arguments.query, block, scratch.query);
-  std::fill_n(scratch.context, kQueryRows * call.value_width, 0.0f);
-  SoftmaxState<float> states[kQueryRows];
-
-  StripWalk walk(call, block);
-  const auto products = [&](const Strip* next, const Strip* previous) {
-    return InterleavedProducts(call, session, block, scratch, next, previous);
-  };
-  const auto finish_context = [&](const Strip* strip) {
-    if (strip && !block.packed.finite_values[strip->index()]) {
-      add_special_values(call, values, block, *strip, scratch.context);
-    }
-  };
-  Strip* previous = nullptr;
-  Strip* current = walk.advance_to(scratch.strips[0]);
-  products(current, nullptr).run_all();
-  for (int i = 1; current; i = (i + 1) % ForwardScratch::kStrips) {
-    Strip* next = walk.advance_to(scratch.strips[i]);
-    InterleavedProducts between = products(next, previous);
-    for (std::int64_t r = 0; r < block.rows; ++r) {
-      weigh_row(call, block, *current, r, states[r], scratch.factors);
-      between.run_until(r + 1, block.rows);
-    }
-    finish_context(previous);
-    rescale_context(call, block, *current, scratch.context);
-    previous = current;
-    current = next;
-  }
-  products(nullptr, previous).run_all();
-  finish_context(previous);
-
-  for (std::int64_t r = 0; r < block.rows; ++r) {
-    finish_row(arguments, block.place, block.first_query + r, block.sink, states[r],
-               call.shape.value_dim, scratch.context + r * call.value_width);
+void forward_task(const TileCall& call, const ForwardArguments& arguments, const KeySource& values,
+                  const ForwardTask& task, ForwardScratch& scratch) {
+  const std::int64_t blocks = begin_blocks(call, arguments.query, task, scratch);
+  StripWalk walk(call, task, scratch, blocks);
+  meet_keys(call, values, task, walk, scratch);
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    finish_block(call, arguments, task, scratch.blocks[static_cast<std::size_t>(b)], scratch.rows);
   }
 }
 
@@ -196,7 +310,7 @@ namespace limelight::amx {
 namespace {
 
 HWY_EXPORT(pack_strip);
-HWY_EXPORT(forward_block);
+HWY_EXPORT(forward_task);
 
 /// The packed keys and values of all heads of all sequences, one strip after the other.
 class PackedHeads {
@@ -234,10 +348,10 @@ struct Forward {
   using Call = TileCall;
   using PackedHeads = amx::PackedHeads;
   using Scratch = ForwardScratch;
-  using Block = ForwardBlock;
+  using Block = ForwardTask;
   static constexpr std::int64_t kTileKeys = kStripKeys;
   static constexpr std::int64_t kQueryRows = amx::kQueryRows;
-  static constexpr std::int64_t kTaskRows = kQueryRows;
+  static constexpr std::int64_t kTaskRows = amx::kTaskRows;
 };
 
 }  // namespace
@@ -251,7 +365,7 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
                        const tiles::TileUnit& unit) {
   const TileCall call(shape, options, visibility, unit);
   const auto pack = LIMELIGHT_DISPATCH(pack_strip);
-  const auto attend = LIMELIGHT_DISPATCH(forward_block);
+  const auto attend = LIMELIGHT_DISPATCH(forward_task);
   simd::pack_and_attend<Forward>(
       call, arguments, options,
       [&](const simd::KeySource& keys, const simd::KeySource& values, const Sequence& sequence,
@@ -259,8 +373,8 @@ void attention_forward(const ForwardArguments& arguments, const AttentionShape& 
           const ForwardScratch& scratch) {
         pack(call, keys, values, sequence, kv_head, strip, packed, scratch.packing);
       },
-      [&](const simd::KeySource& values, const ForwardBlock& block, ForwardScratch& scratch) {
-        attend(call, arguments, values, block, scratch);
+      [&](const simd::KeySource& values, const ForwardTask& task, ForwardScratch& scratch) {
+        attend(call, arguments, values, task, scratch);
       });
 }
 

@@ -77,6 +77,13 @@ inline void transpose_pairs(const std::uint32_t* from, std::int64_t from_stride,
 #endif
 }
 
+/// Four numbers of four rows become four rows of four numbers.
+inline void transpose_numbers(const float* from, std::int64_t from_stride, float* to,
+                              std::int64_t to_stride) {
+  transpose_pairs(reinterpret_cast<const std::uint32_t*>(from), from_stride,
+                  reinterpret_cast<std::uint32_t*>(to), to_stride);
+}
+
 /// Rows [tiles::kColumns, width] become the columns of a column of packed tiles.
 inline void pack_as_columns(const bfloat16* rows, std::int64_t width, bfloat16* packed) {
   constexpr std::int64_t kPairs = tiles::kDepth / 2;  // of a tile's column
@@ -90,16 +97,17 @@ inline void pack_as_columns(const bfloat16* rows, std::int64_t width, bfloat16* 
   }
 }
 
-/// packed [kStripColumnTiles, width / tiles::kDepth] tiles: the strip's keys as columns. `rows` is
-/// memory for tiles::kColumns rows.
+/// packed [kStripRowTiles, width / tiles::kDepth] tiles: a row of a tile is a key. `row` is memory
+/// for one of `width`.
 inline void pack_keys(const KeySource& keys, const Sequence& sequence, std::int64_t kv_head,
-                      std::int64_t first, std::int64_t width, bfloat16* rows, bfloat16* packed) {
-  for (std::int64_t tile = 0; tile < kStripColumnTiles; ++tile) {
-    for (std::int64_t i = 0; i < tiles::kColumns; ++i) {
-      copy_key(keys, sequence, kv_head, first + tile * tiles::kColumns + i, width,
-               rows + i * width);
+                      std::int64_t first, std::int64_t width, bfloat16* row, bfloat16* packed) {
+  for (std::int64_t i = 0; i < kStripKeys; ++i) {
+    copy_key(keys, sequence, kv_head, first + i, width, row);
+    bfloat16* to =
+        packed + i / tiles::kRows * tiles::kRows * width + i % tiles::kRows * tiles::kDepth;
+    for (std::int64_t d = 0; d < width; d += tiles::kDepth) {
+      std::copy_n(row + d, tiles::kDepth, to + d / tiles::kDepth * tiles::kTileElements);
     }
-    pack_as_columns(rows, width, packed + tile * tiles::kColumns * width);
   }
 }
 
@@ -127,19 +135,34 @@ inline bool weave_rows(const bfloat16* even, const bfloat16* odd, std::int64_t w
   return hn::AllTrue(d, hn::Eq(special, hn::Zero(d)));
 }
 
-/// packed [width / tiles::kColumns, kStripDepthTiles] tiles: the strip's values as rows, in the
-/// order of weight_index. What is NaN or infinite is left out: returns whether nothing is. `rows`
-/// is memory for two rows.
+/// A tile of pairs, [16, 16], transposed.
+inline void transpose_tile(const bfloat16* from, bfloat16* to) {
+  for (std::int64_t i = 0; i < tiles::kRows; i += 4) {
+    for (std::int64_t j = 0; j < tiles::kColumns; j += 4) {
+      transpose_pairs(pairs_of(from) + i * tiles::kColumns + j, tiles::kColumns,
+                      pairs_of(to) + j * tiles::kColumns + i, tiles::kColumns);
+    }
+  }
+}
+
+/// packed [width / tiles::kRows, kStripDepthTiles] tiles: a column of a tile is a key, a row a
+/// place in the value. What is NaN or infinite is left out: returns whether nothing is. `rows` is
+/// memory for 2 + tiles::kDepth of them.
 inline bool pack_values(const KeySource& values, const Sequence& sequence, std::int64_t kv_head,
                         std::int64_t first, std::int64_t width, bfloat16* rows, bfloat16* packed) {
   bool finite = true;
-  for (std::int64_t tile = 0; tile < kStripDepthTiles; ++tile) {
-    for (std::int64_t i = 0; i < tiles::kRows; ++i) {
-      const std::int64_t j = first + tile * tiles::kDepth + i;
+  bfloat16* woven = rows + 2 * width;
+  for (std::int64_t depth = 0; depth < kStripDepthTiles; ++depth) {
+    for (std::int64_t pair = 0; pair < tiles::kDepth / 2; ++pair) {
+      const std::int64_t j = first + depth * tiles::kDepth + 2 * pair;
       copy_key(values, sequence, kv_head, j, width, rows);
-      copy_key(values, sequence, kv_head, j + tiles::kColumns, width, rows + width);
-      bfloat16* to = packed + tile * tiles::kTileElements + i * 2 * tiles::kColumns;
-      finite &= weave_rows(rows, rows + width, width, kStripDepthTiles * tiles::kTileElements, to);
+      copy_key(values, sequence, kv_head, j + 1, width, rows + width);
+      finite &= weave_rows(rows, rows + width, width, tiles::kTileElements,
+                           woven + pair * 2 * tiles::kColumns);
+    }
+    for (std::int64_t tile = 0; tile < width / tiles::kRows; ++tile) {
+      transpose_tile(woven + tile * tiles::kTileElements,
+                     packed + (tile * kStripDepthTiles + depth) * tiles::kTileElements);
     }
   }
   return finite;
