@@ -12,21 +12,25 @@
 
 namespace limelight {
 
+/// Zeroed memory that begins on a cache line. From 2 MiB on it begins on a huge page, and the
+/// system is asked for such: to touch 4 KiB pages for the first time takes longer than to copy a
+/// model's parameters into them. Throws std::bad_alloc.
+void* allocate_zeroed(std::size_t bytes);
+void free_zeroed(void* memory, std::size_t bytes) noexcept;
+
 /// Owned, cache-line aligned, zero-initialised memory for plain numbers. Moves, does not copy.
 template <class T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
-  static constexpr std::size_t kAlignment = 64;
-
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t count) : size_(count) {
     if (count == 0) return;
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T))
       throw std::bad_array_new_length();
-    data_.reset(static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{kAlignment})));
-    std::memset(static_cast<void*>(data_.get()), 0, count * sizeof(T));
+    data_ = std::unique_ptr<T, Free>(static_cast<T*>(allocate_zeroed(count * sizeof(T))),
+                                     Free{count * sizeof(T)});
   }
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
@@ -54,7 +58,8 @@ class AlignedBuffer {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete (p, std::align_val_t{kAlignment}); }
+    std::size_t bytes = 0;
+    void operator()(T* p) const noexcept { free_zeroed(p, bytes); }
   };
   std::unique_ptr<T, Free> data_;
   std::size_t size_ = 0;
