@@ -13,6 +13,7 @@
 #include "base/dispatch.h"
 #include "base/instruction_set.h"
 #include "base/multiply_add_rate.h"
+#include "base/parallel.h"
 #include "benchmarks/measure.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -84,18 +85,6 @@ constexpr int kTilePasses = 1024;
 Rate rate_of(double work, const Seconds& seconds) {
   return {work / seconds.median, work / seconds.fastest};
 }
-
-/// The pool has this many threads while this lives.
-class PoolSize {
- public:
-  explicit PoolSize(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
-  ~PoolSize() { omp_set_num_threads(before_); }
-  PoolSize(const PoolSize&) = delete;
-  PoolSize& operator=(const PoolSize&) = delete;
-
- private:
-  int before_;
-};
 
 /// Several times the last cache, so that it holds next to nothing of what is read.
 std::size_t bytes_beyond_caches() {

@@ -10,10 +10,11 @@ namespace limelight {
 /// Calls body(i) once for every i in [0, count) on the process's one pool of threads (OpenMP), in
 /// any order. The body must not throw, and what it computes for i must not depend on which thread
 /// runs it: cut the work into pieces by its shape, never by the number of threads, and the result
-/// has the same bits on any machine size.
+/// has the same bits on any machine size. One piece alone is computed by the calling thread: where
+/// the machine is busy, a team takes milliseconds to come together.
 template <class Body>
 void parallel_for(std::int64_t count, const Body& body) {
-#pragma omp parallel for schedule(dynamic, 1)
+#pragma omp parallel for schedule(dynamic, 1) if (count > 1)
   for (std::int64_t i = 0; i < count; ++i) body(i);
 }
 
@@ -46,6 +47,18 @@ void parallel_for_in_order(std::int64_t count, bool alone, const Body& body) {
 
 /// The most threads that a parallel loop begun here may use.
 inline int most_threads() { return omp_get_max_threads(); }
+
+/// What the calling thread begins while this lives has this many threads for its pool.
+class PoolSize {
+ public:
+  explicit PoolSize(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+  ~PoolSize() { omp_set_num_threads(before_); }
+  PoolSize(const PoolSize&) = delete;
+  PoolSize& operator=(const PoolSize&) = delete;
+
+ private:
+  int before_;
+};
 
 /// How many pieces of at most `piece` cover `extent`.
 constexpr std::int64_t ceil_div(std::int64_t extent, std::int64_t piece) {

@@ -62,14 +62,17 @@ AlignedBuffer<float> made_up(const float* rows, std::int64_t count, std::int64_t
   return panel;
 }
 
+/// Multiply-adds that take about as long as a team of threads takes to come together.
+constexpr std::int64_t kTooFewToShare = std::int64_t{1} << 21;
+
 // oneDNN may share k out between threads, and would then round differently for each number of them.
-// Called from inside a parallel region it uses one thread; so each piece is one such call, and what
-// a piece holds depends on the shape alone. (A team of one is no parallel region, but then oneDNN
-// has one thread as well.)
+// Called from inside a parallel region, or with a pool of one, it uses one thread; so each piece is
+// one such call, and what a piece holds depends on the shape alone.
 void gemm_in_pieces(Piece piece, std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a,
                     GemmOperand b, bool accumulate, float* c, std::int64_t c_stride) {
   const std::int64_t across = ceil_div(n, piece.columns);
-  parallel_for(ceil_div(m, piece.rows) * across, [&](std::int64_t index) {
+  const std::int64_t pieces = ceil_div(m, piece.rows) * across;
+  const auto multiply = [&](std::int64_t index) {
     const std::int64_t row = index / across * piece.rows;
     const std::int64_t column = index % across * piece.columns;
     const float* a_piece = a.data + (a.transposed ? row : row * a.stride);
@@ -77,7 +80,10 @@ void gemm_in_pieces(Piece piece, std::int64_t m, std::int64_t n, std::int64_t k,
     dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', std::min(piece.rows, m - row),
                std::min(piece.columns, n - column), k, 1.0f, a_piece, a.stride, b_piece, b.stride,
                accumulate ? 1.0f : 0.0f, c + row * c_stride + column, c_stride);
-  });
+  };
+  if (pieces > 1 && m * n * k > kTooFewToShare) return parallel_for(pieces, multiply);
+  const PoolSize alone(1);
+  for (std::int64_t i = 0; i < pieces; ++i) multiply(i);
 }
 
 /// The last rows of a product, as part of one that has rows enough.
@@ -113,6 +119,12 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a, GemmOpe
     gemm_left_over(rule.least, left_over, n, k, a_from(whole), b, accumulate, c + whole * c_stride,
                    c_stride);
   }
+}
+
+void prepare_gemm() {
+  const float one = 1;
+  float c = 0;
+  gemm(1, 1, 1, {&one, 1}, {&one, 1}, false, &c, 1);
 }
 
 }  // namespace limelight
