@@ -20,4 +20,8 @@ struct GemmOperand {
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, GemmOperand a, GemmOperand b,
           bool accumulate, float* c, std::int64_t c_stride);
 
+/// Makes oneDNN compile its kernels, which it else does at the first product: some 60 ms. For a
+/// thread of its own, while the program reads what is to be multiplied. Safe from several threads.
+void prepare_gemm();
+
 }  // namespace limelight

@@ -1,5 +1,8 @@
 #include "story/story_teller.h"
 
+#include <future>
+
+#include "layers/gemm.h"
 #include "story/companions.h"
 #include "training/senses/sense_grammar.h"
 
@@ -22,6 +25,8 @@ StoryTeller& StoryTeller::operator=(StoryTeller&&) noexcept = default;
 StoryTeller::~StoryTeller() = default;
 
 Result<StoryTeller> StoryTeller::open(const fs::path& model_folder, const fs::path& senses_folder) {
+  // The first product takes oneDNN about as long as reading a model takes.
+  const auto prepared = std::async(std::launch::async, prepare_gemm);
   auto model = load_model_folder(model_folder);
   if (!model) return model.failure();
   auto grammar = load_sense_grammar(senses_folder);
