@@ -20,8 +20,8 @@ namespace limelight::amx {
 //   lse  2^-13 (the exponential's) + 2 u (4 + s) + 16 u
 // Inputs and sums below 2^-126 count as 0. tests/attention/tiles_test.cpp holds them.
 //
-// Memory: a packed copy of key and value in bf16, and 3.5 KiB a thread for each of head_dim: 0.4 MiB
-// at 128, most of it the queries and contexts of a task.
+// Memory: a packed copy of key and value in bf16, and 3.5 KiB a thread for each of head_dim: 0.4
+// MiB at 128, most of it the queries and contexts of a task.
 
 /// bf16 throughout. An out in f32 asks for more digits than a weight in bf16 has, and f16 has three
 /// more than a bf16 could keep of query and key: both are left to the vector kernels.
