@@ -141,10 +141,26 @@ Result<std::string> read_to_the_end(int file, const fs::path& path, std::size_t 
   }
 }
 
+/// A temporary file with all of its bytes on the disk.
+class PreparedFile final : public PreparedOutput {
+ public:
+  PreparedFile(fs::path path, fs::path target, TemporaryFile file)
+      : path_(std::move(path)), target_(std::move(target)), file_(std::move(file)) {}
+
+  Status place() override {
+    if (!file_.rename_to(target_)) return file_failure("write", path_, errno);
+    return synchronize_folder(target_);
+  }
+
+ private:
+  fs::path path_;    ///< as it was given, for messages
+  fs::path target_;  ///< where its links lead
+  TemporaryFile file_;
+};
+
 }  // namespace
 
-Status write_file_atomically(const fs::path& path,
-                             std::span<const std::span<const std::byte>> pieces) {
+Preparation prepare_file(const fs::path& path, std::span<const std::span<const std::byte>> pieces) {
   const fs::path target = follow_links(path);
   const auto permissions = permissions_to_keep(target);
   if (!permissions) return permissions.failure();
@@ -157,15 +173,23 @@ Status write_file_atomically(const fs::path& path,
   for (const auto piece : pieces) {
     if (!temporary->write(piece)) return file_failure("write", path, errno);
   }
-  if (!temporary->synchronize_and_close() || !temporary->rename_to(target)) {
-    return file_failure("write", path, errno);
-  }
-  return synchronize_folder(target);
+  if (!temporary->synchronize_and_close()) return file_failure("write", path, errno);
+  return std::unique_ptr<PreparedOutput>(
+      std::make_unique<PreparedFile>(path, target, std::move(*temporary)));
+}
+
+Preparation prepare_file(const fs::path& path, std::string_view text) {
+  const std::span<const std::byte> piece = std::as_bytes(std::span(text));
+  return prepare_file(path, std::span(&piece, 1));
+}
+
+Status write_file_atomically(const fs::path& path,
+                             std::span<const std::span<const std::byte>> pieces) {
+  return place(prepare_file(path, pieces));
 }
 
 Status write_file_atomically(const fs::path& path, std::string_view text) {
-  const std::span<const std::byte> piece = std::as_bytes(std::span(text));
-  return write_file_atomically(path, std::span(&piece, 1));
+  return place(prepare_file(path, text));
 }
 
 Result<std::string> read_whole_file(const fs::path& path, std::size_t limit) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/prepared_output.h"
+
 namespace limelight {
 
 /// Replaces `path` by the given pieces, one after the other, so that whoever looks, also after a
@@ -20,6 +22,11 @@ namespace limelight {
 Status write_file_atomically(const std::filesystem::path& path,
                              std::span<const std::span<const std::byte>> pieces);
 Status write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+/// The first half of write_file_atomically: all but the rename, which place() does.
+Preparation prepare_file(const std::filesystem::path& path,
+                         std::span<const std::span<const std::byte>> pieces);
+Preparation prepare_file(const std::filesystem::path& path, std::string_view text);
 
 /// The whole file, or why it cannot be read (missing, a folder, no permission, over `limit` bytes).
 Result<std::string> read_whole_file(const std::filesystem::path& path,

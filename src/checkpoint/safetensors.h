@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/prepared_output.h"
+
 namespace limelight {
 
 class MappedFile;
@@ -53,5 +55,9 @@ struct NamedTensor {
 /// write_file_atomically).
 Status write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                          const std::map<std::string, std::string>& metadata = {});
+/// The same, but for putting it in place.
+Preparation prepare_safetensors(const std::filesystem::path& path,
+                                const std::vector<NamedTensor>& tensors,
+                                const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace limelight

@@ -103,6 +103,12 @@ std::string header_text(const std::vector<const NamedTensor*>& tensors,
 
 Status write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                          const std::map<std::string, std::string>& metadata) {
+  return place(prepare_safetensors(path, tensors, metadata));
+}
+
+Preparation prepare_safetensors(const std::filesystem::path& path,
+                                const std::vector<NamedTensor>& tensors,
+                                const std::map<std::string, std::string>& metadata) {
   check(tensors);
   const auto order = in_writing_order(tensors);
   const std::string header = header_text(order, metadata);
@@ -112,7 +118,7 @@ Status write_safetensors(const std::filesystem::path& path, const std::vector<Na
   for (const NamedTensor* tensor : order) {
     pieces.emplace_back(static_cast<const std::byte*>(tensor->view.raw()), bytes_of(tensor->view));
   }
-  return write_file_atomically(path, pieces);
+  return prepare_file(path, pieces);
 }
 
 }  // namespace limelight

@@ -4,6 +4,7 @@
 
 #include "base/atomic_file.h"
 #include "cli/command.h"
+#include "cli/output_files.h"
 #include "cli/pager.h"
 #include "cli/stdout_style.h"
 #include "faces/comparison_json.h"
@@ -31,12 +32,15 @@ int compare(const CompareArguments& arguments) {
       value_or_mistake(StoryTeller::open(model_folder(arguments.model), built_in_senses()));
   const Comparison comparison = value_or_mistake(teller.compare(arguments.request));
 
-  if (!arguments.svg.empty()) {
-    value_or_mistake(write_file_atomically(arguments.svg, comparison_to_svg(comparison)));
+  OutputFiles outputs;
+  if (const std::string& path = arguments.svg; !path.empty()) {
+    outputs.add(path, prepare_file(path, comparison_to_svg(comparison)));
   }
-  if (!arguments.html.empty()) {
-    value_or_mistake(write_file_atomically(arguments.html, comparison_to_html(comparison)));
-  } else {
+  if (const std::string& path = arguments.html; !path.empty()) {
+    outputs.add(path, prepare_file(path, comparison_to_html(comparison)));
+  }
+  outputs.place_all();
+  if (arguments.html.empty()) {
     const bool json = arguments.format == "json";
     print_paged(
         json ? comparison_to_json(comparison) : comparison_to_text(comparison, style_of_stdout()),

@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/printable.h"
 #include "cli/command.h"
+#include "cli/output_files.h"
 #include "cli/pager.h"
 #include "cli/stdout_style.h"
 #include "cli/story_files.h"
@@ -84,6 +85,19 @@ Bug bug_or_mistake(const std::string& name) {
                             bug_names()));
 }
 
+void write_outputs(const ExplainArguments& arguments, const Story& story) {
+  OutputFiles outputs;
+  if (const std::string& path = arguments.trace; !path.empty()) {
+    outputs.add(path,
+                prepare_trace(path, story.trace, {{"text", story.text}, {"hash", story.hash}}));
+  }
+  prepare_story_files(*arguments.files, story, outputs);
+  if (const std::string& path = arguments.html; !path.empty()) {
+    outputs.add(path, prepare_file(path, story_to_html(story)));
+  }
+  outputs.place_all();
+}
+
 int explain_text(ExplainArguments arguments) {
   StoryRequest& request = arguments.request;
   check_step(arguments);
@@ -92,18 +106,13 @@ int explain_text(ExplainArguments arguments) {
       value_or_mistake(StoryTeller::open(model_folder(arguments.model), built_in_senses()));
   request.detail = detail_for(arguments, teller.model());
   const Story story = value_or_mistake(teller.tell(request));
-  if (!arguments.trace.empty()) {
-    value_or_mistake(
-        save_trace(arguments.trace, story.trace, {{"text", story.text}, {"hash", story.hash}}));
+  write_outputs(arguments, story);
+  if (arguments.html.empty()) {
+    const bool json = arguments.format == "json";
+    print_paged(json ? story_to_json(story, TensorEncoding::arrays)
+                     : story_to_text(story, arguments.text, style_of_stdout()),
+                !json && !arguments.all);
   }
-  write_story_files(*arguments.files, story);
-  if (!arguments.html.empty()) {
-    value_or_mistake(write_file_atomically(arguments.html, story_to_html(story)));
-    return story.proof.holds() ? kSuccess : kDisproved;
-  }
-  print_paged(arguments.format == "json" ? story_to_json(story, TensorEncoding::arrays)
-                                         : story_to_text(story, arguments.text, style_of_stdout()),
-              arguments.format == "text" && !arguments.all);
   return story.proof.holds() ? kSuccess : kDisproved;
 }
 

@@ -33,15 +33,15 @@ void add_story_file_options(CLI::App& command, const std::shared_ptr<StoryFiles>
       ->type_name("FILE.ipynb");
 }
 
-void write_story_files(const StoryFiles& files, const Story& story) {
+void prepare_story_files(const StoryFiles& files, const Story& story, OutputFiles& outputs) {
   if (!files.svg.empty()) {
-    value_or_mistake(write_file_atomically(
-        files.svg, story_to_svg(story, svg_figure_named(files.figure).value())));
+    const SvgFigure figure = svg_figure_named(files.figure).value();
+    outputs.add(files.svg, prepare_file(files.svg, story_to_svg(story, figure)));
   }
   if (!files.notebook.empty()) {
-    value_or_mistake(write_file_atomically(files.notebook, story_to_notebook(story)));
+    outputs.add(files.notebook, prepare_file(files.notebook, story_to_notebook(story)));
   }
-  if (!files.csv.empty()) value_or_mistake(write_story_csv(files.csv, story));
+  if (!files.csv.empty()) outputs.add(files.csv, prepare_story_csv(files.csv, story));
 }
 
 }  // namespace limelight::cli

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/output_files.h"
 #include "story/story.h"
 
 namespace limelight::cli {
@@ -21,7 +22,7 @@ struct StoryFiles {
 /// Adds --svg, --figure, --csv and --notebook to a command.
 void add_story_file_options(CLI::App& command, const std::shared_ptr<StoryFiles>& files);
 
-/// Writes what was asked for, each whole or not at all. Throws Mistake for what cannot be written.
-void write_story_files(const StoryFiles& files, const Story& story);
+/// Adds what was asked for to the command's outputs. Throws Mistake for what cannot be written.
+void prepare_story_files(const StoryFiles& files, const Story& story, OutputFiles& outputs);
 
 }  // namespace limelight::cli

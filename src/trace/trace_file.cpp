@@ -134,6 +134,11 @@ Result<TraceTensor> read_tensor(const SafetensorsFile& file, const std::string& 
 
 Status save_trace(const std::filesystem::path& path, const Trace& trace,
                   const std::map<std::string, std::string>& notes) {
+  return place(prepare_trace(path, trace, notes));
+}
+
+Preparation prepare_trace(const std::filesystem::path& path, const Trace& trace,
+                          const std::map<std::string, std::string>& notes) {
   Json descriptions = Json::array();
   std::deque<Matrix> packed;  // the writer takes contiguous views
   std::vector<NamedTensor> tensors;
@@ -152,7 +157,7 @@ Status save_trace(const std::filesystem::path& path, const Trace& trace,
   }
   std::map<std::string, std::string> metadata = notes;
   metadata[kTraceKey] = Json({{"ids", trace.ids}, {"tensors", descriptions}}).dump();
-  return write_safetensors(path, tensors, metadata);
+  return prepare_safetensors(path, tensors, metadata);
 }
 
 Result<TraceFile> open_trace(const std::filesystem::path& path) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "base/prepared_output.h"
 #include "checkpoint/safetensors.h"
 #include "trace/trace.h"
 
@@ -21,6 +22,9 @@ namespace limelight {
 /// and `notes` beside it (the text, the hash of the story, ...).
 Status save_trace(const std::filesystem::path& path, const Trace& trace,
                   const std::map<std::string, std::string>& notes = {});
+/// The same, but for putting it in place.
+Preparation prepare_trace(const std::filesystem::path& path, const Trace& trace,
+                          const std::map<std::string, std::string>& notes = {});
 
 /// A trace from a file, and the notes beside it.
 struct TraceFile {

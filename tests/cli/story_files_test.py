@@ -218,5 +218,37 @@ class Csv(WithFolder):
         self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["empty", "file"])
 
 
+class Together(WithFolder):
+    """A command with several outputs writes all of them or none."""
+
+    OUTPUTS = {"--trace": "run.safetensors", "--svg": "figure.svg", "--csv": "tables", "--notebook": "again.ipynb",
+               "--html": "page.html"}
+
+    def paths(self, **changed):
+        return {option: str(self.folder / name) for option, name in self.OUTPUTS.items()} | changed
+
+    @staticmethod
+    def arguments(paths):
+        return [argument for pair in paths.items() for argument in pair]
+
+    def test_all_are_written(self):
+        done = run("explain", TEXT, *self.arguments(self.paths()))
+        self.assertEqual((done.returncode, done.stdout), (0, b""), done.stderr)
+        self.assertEqual({p.name for p in self.folder.iterdir()}, set(self.OUTPUTS.values()))
+
+    def test_one_that_cannot_be_written_leaves_all_as_they_were(self):
+        (self.folder / "figure.svg").write_text("kept")
+        for option in self.OUTPUTS:
+            with self.subTest(option):
+                self.refused(*self.arguments(self.paths(**{option: str(self.folder / "no" / "such")})))
+                self.assertEqual([p.name for p in self.folder.iterdir()], ["figure.svg"])
+                self.assertEqual((self.folder / "figure.svg").read_text(), "kept")
+
+    def test_two_at_one_path_are_refused(self):
+        same = str(self.folder / "." / "figure.svg")
+        self.assertIn("two outputs", self.refused(*self.arguments(self.paths(**{"--html": same}))))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/prepared_output.h"
 #include "story/story.h"
 
 namespace limelight {
@@ -30,5 +31,7 @@ std::vector<CsvFile> story_to_csv(const Story& story);
 /// Fails when the folder cannot be made, or is there and holds anything but what an earlier call
 /// wrote (a tables.csv and the files that it names); such a folder is replaced.
 Status write_story_csv(const std::filesystem::path& folder, const Story& story);
+/// The same, but for putting it in place.
+Preparation prepare_story_csv(const std::filesystem::path& folder, const Story& story);
 
 }  // namespace limelight

@@ -76,9 +76,30 @@ Status move_into_place(const fs::path& from, const fs::path& to, bool replaces) 
   return cannot("cannot be put in place", to, std::strerror(errno));
 }
 
+/// A folder with all of its files, in a temporary one beside where it belongs.
+class PreparedFolder final : public PreparedOutput {
+ public:
+  PreparedFolder(fs::path beside, fs::path target, bool replaces)
+      : beside_(std::move(beside)), target_(std::move(target)), replaces_(replaces) {}
+
+  /// mkdtemp's own folder is its owner's alone; one made in it has the permissions of any new one.
+  fs::path contents() const { return beside_.path() / "tables"; }
+
+  Status place() override { return move_into_place(contents(), target_, replaces_); }
+
+ private:
+  TemporaryFolder beside_;
+  fs::path target_;
+  bool replaces_;
+};
+
 }  // namespace
 
-Status write_story_csv(const fs::path& given, const Story& story) {
+Status write_story_csv(const fs::path& folder, const Story& story) {
+  return place(prepare_story_csv(folder, story));
+}
+
+Preparation prepare_story_csv(const fs::path& given, const Story& story) {
   // "tables/" names the same folder as "tables".
   const fs::path folder = given.has_filename() ? given : given.parent_path();
   std::error_code error;
@@ -88,23 +109,22 @@ Status write_story_csv(const fs::path& given, const Story& story) {
     return cannot("is there and no folder", folder, "name a folder to be made");
   }
   if (exists) {
-    if (Status fine = check_replaceable(folder); !fine) return fine;
+    if (Status fine = check_replaceable(folder); !fine) return fine.failure();
   }
   std::string pattern = (folder.parent_path() / ".limelight-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr) {
     return cannot("cannot be made", folder, std::strerror(errno));
   }
-  const TemporaryFolder temporary(pattern);
-  // mkdtemp's own folder is its owner's alone; one made in it has the permissions of any new one.
-  const fs::path tables = temporary.path() / "tables";
+  auto prepared = std::make_unique<PreparedFolder>(pattern, folder, exists);
+  const fs::path tables = prepared->contents();
   if (!fs::create_directory(tables, error))
     return cannot("cannot be made", folder, error.message());
   for (const CsvFile& file : story_to_csv(story)) {
     if (Status written = write_file_atomically(tables / file.name, file.text); !written) {
-      return written;
+      return written.failure();
     }
   }
-  return move_into_place(tables, folder, exists);
+  return std::unique_ptr<PreparedOutput>(std::move(prepared));
 }
 
 }  // namespace limelight
