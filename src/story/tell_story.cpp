@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/parallel.h"
 #include "story/cost.h"
 #include "story/damage.h"
 #include "story/located_word.h"
@@ -53,16 +54,28 @@ CompanionRun run_companion(const LoadedModel& model, const Companion& companion,
   return {companion, *trace.at("stream_path").storage};
 }
 
-void gather_companions(const LoadedModel& model, const StoryRequest& request,
-                       const WrongModel* wrong, Story& story) {
-  if (!request.companions) return;
+/// Those of the grammar's other texts that the model can run.
+std::vector<Companion> companions_of(const LoadedModel& model, const StoryRequest& request,
+                                     const Story& story) {
+  if (!request.companions) return {};
+  std::vector<Companion> companions = request.companions(story.word);
   const std::int64_t window = model.transformer.config().context_length;
-  for (const Companion& companion : request.companions(story.word)) {
-    if (companion.text == story.text) continue;
+  std::erase_if(companions, [&](const Companion& companion) {
     // A token is at least one byte: what fits in bytes fits in tokens.
-    if (std::ssize(companion.text) > window) continue;
-    story.companions.push_back(run_companion(model, companion, wrong));
-  }
+    return companion.text == story.text || std::ssize(companion.text) > window;
+  });
+  return companions;
+}
+
+/// Side by side: each is too small to be shared among threads.
+std::vector<CompanionRun> run_companions(const LoadedModel& model, const WrongModel* wrong,
+                                         const std::vector<Companion>& companions) {
+  std::vector<CompanionRun> runs(companions.size());
+  parallel_for(std::ssize(companions), [&](std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    runs[at] = run_companion(model, companions[at], wrong);
+  });
+  return runs;
 }
 
 /// Every layer and head that was laid out, the asked one first.
@@ -124,7 +137,7 @@ Story gather(const LoadedModel& model, const StoryRequest& request, LocatedWord 
   const MatrixView path = story.trace.values("stream_path");
   story.nearest_before = nearest_words(model, path.row(0), kNearest);
   story.nearest_after = nearest_words(model, path.row(path.rows - 1), kNearest);
-  gather_companions(model, request, wrong, story);
+  story.companions = run_companions(model, wrong, companions_of(model, request, story));
   story.proof = prove(story.trace);
   story.cost = measure_cost(model.transformer, story.ids);
   story.guesses = guess_next(model.tokenizer, story.trace.values("logits").row(0), request.guesses);
