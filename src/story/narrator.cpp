@@ -10,12 +10,6 @@
 namespace limelight {
 namespace {
 
-/// ASCII's hyphen stands for a minus in formatted numbers; prose has the real sign.
-std::string with_minus(std::string text) {
-  if (text.starts_with('-')) text.replace(0, 1, "−");
-  return text;
-}
-
 /// "1.0 · 2.0 + 3.0 · 4.0 + …"
 std::string first_products(std::span<const float> a, std::span<const float> b) {
   constexpr std::size_t kShown = 3;
@@ -27,6 +21,11 @@ std::string first_products(std::span<const float> a, std::span<const float> b) {
 }
 
 }  // namespace
+
+std::string with_minus(std::string text) {
+  if (text.starts_with('-')) text.replace(0, 1, "−");
+  return text;
+}
 
 std::string percent(double share) {
   const double hundredths = 100 * share;

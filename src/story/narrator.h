@@ -9,6 +9,8 @@ namespace limelight {
 
 /// 0.6142 as "61 %", 0.031 as "3.1 %", 0.0002 as "under 0.1 %".
 std::string percent(double share);
+/// A formatted number for a person to read: ASCII's hyphen in front becomes a real minus sign.
+std::string with_minus(std::string text);
 /// A number as prose shows it: "0.4644", "−12.31", "3.2e-07". The minus sign is a real one.
 std::string number(double value);
 

@@ -160,8 +160,8 @@ class ComparisonWriter {
   static std::string in_words(const std::vector<NearWord>& words) {
     std::string text;
     for (const NearWord& near : words) {
-      text += fmt::format("{}“{}” {:.2f}", text.empty() ? "" : ", ", readable_token(near.text),
-                          near.cosine);
+      text += fmt::format("{}“{}” {}", text.empty() ? "" : ", ", readable_token(near.text),
+                          with_minus(fmt::format("{:.2f}", near.cosine)));
     }
     return text;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "story/narrator.h"
 
 namespace limelight {
 namespace {
@@ -103,11 +104,11 @@ class TableWriter {
 
 std::string cell_text(double value) {
   if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (std::isinf(value)) return value > 0 ? "∞" : "−∞";
   const double size = std::fabs(value);
-  if (value == std::floor(value) && size < 1e6) return fmt::format("{:.0f}", value);
-  if (size >= 1e5 || size < 5e-5) return fmt::format("{:.1e}", value);
-  return fmt::format("{:.{}f}", value, size >= 1000 ? 1 : size >= 100 ? 2 : 4);
+  if (value == std::floor(value) && size < 1e6) return with_minus(fmt::format("{:.0f}", value));
+  if (size >= 1e5 || size < 5e-5) return with_minus(fmt::format("{:.1e}", value));
+  return with_minus(fmt::format("{:.{}f}", value, size >= 1000 ? 1 : size >= 100 ? 2 : 4));
 }
 
 std::string fact_table(const FactTable& table, const TerminalStyle& style) {

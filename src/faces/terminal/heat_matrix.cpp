@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/utf8.h"
+#include "story/narrator.h"
 
 namespace limelight {
 namespace {
@@ -48,7 +49,7 @@ std::string weight_cell(float weight, const TerminalStyle& style) {
 std::string score_cell(float score) {
   const double size = std::fabs(score);
   const char* form = size < 99.995 ? "{:.2f}" : size < 99999.5 ? "{:.0f}" : "{:.0e}";
-  return pad_left(fmt::format(fmt::runtime(form), score), kScoreWidth);
+  return pad_left(with_minus(fmt::format(fmt::runtime(form), score)), kScoreWidth);
 }
 
 std::string header(const std::vector<std::string>& labels, Window window, int cell_width) {

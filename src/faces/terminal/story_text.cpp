@@ -188,10 +188,10 @@ class StoryWriter {
         printable_cell(labels_[static_cast<std::size_t>(token)], label_width_), label_width_);
     const bool hidden =
         cells == CellKind::weights ? token > story_.token && value == 0 : std::isinf(value);
-    std::string text = fmt::format("  {} {}", label,
-                                   hidden ? pad_left("masked", kNumberColumn + 2)
-                                          : fmt::format("{:>{}.{}f}", value, kNumberColumn + 2,
-                                                        cells == CellKind::weights ? 6 : 4));
+    const std::string shown =
+        hidden ? "masked"
+               : with_minus(fmt::format("{:.{}f}", value, cells == CellKind::weights ? 6 : 4));
+    std::string text = fmt::format("  {} {}", label, pad_left(shown, kNumberColumn + 2));
     if (hidden) return line(style_.dim(text));
     if (cells == CellKind::weights) text += " " + bar(value);
     line(token == story_.token ? style_.bold(text) : text);
@@ -239,8 +239,9 @@ class StoryWriter {
     }
     label = std::min(label, style_.width - 2 * kNumberColumn - 4);
     for (const PathPicture::Point& point : path.points) {
-      line(fmt::format("  {} {:>9.4f}{:>9.4f}",
-                       pad_right(printable_cell(point.label, label), label), point.x, point.y));
+      line(fmt::format("  {} {}{}", pad_right(printable_cell(point.label, label), label),
+                       pad_left(with_minus(fmt::format("{:.4f}", point.x)), kNumberColumn),
+                       pad_left(with_minus(fmt::format("{:.4f}", point.y)), kNumberColumn)));
     }
     note(fmt::format("in a plane: {}, and {}; it holds {} of the squared length of the steps",
                      path.x_axis, path.y_axis, percent(path.share)));
