@@ -1,5 +1,6 @@
 #include "faces/story_json.h"
 
+#include <algorithm>
 #include <map>
 
 #include "faces/json_parts.h"
@@ -125,21 +126,30 @@ FaceJson step_json(const Step& step) {
           {"question", step.question}, {"blocks", blocks}, {"falls_short", step.falls_short}};
 }
 
-/// For a page, a step that an earlier telling has word for word is only named.
+/// A later telling's step for a page: what the first telling has word for word, all of it or some
+/// blocks, is only named.
+FaceJson without_repeats(FaceJson step, const FaceJson& first) {
+  if (step == first) return {{"number", step["number"]}, {"as_in_first", true}};
+  const FaceJson& known = first["blocks"];
+  FaceJson& blocks = step["blocks"];
+  for (std::size_t i = 0; i < std::min(blocks.size(), known.size()); ++i) {
+    if (blocks[i] == known[i]) blocks[i] = {{"kind", "as_in_first"}};
+  }
+  return step;
+}
+
 FaceJson tellings_json(const Story& story, TensorEncoding encoding) {
-  const auto repeats = [&](const FaceJson& step, std::size_t index) {
-    return encoding == TensorEncoding::base64 && index < story.told().steps.size() &&
-           step == step_json(story.told().steps[index]);
-  };
+  FaceJson first_steps = FaceJson::array();
+  for (const Step& step : story.told().steps) first_steps.push_back(step_json(step));
+
   FaceJson tellings = FaceJson::array();
   for (const Telling& telling : story.tellings) {
     FaceJson steps = FaceJson::array();
     for (std::size_t i = 0; i < telling.steps.size(); ++i) {
       FaceJson step = step_json(telling.steps[i]);
-      if (&telling != &story.told() && repeats(step, i)) {
-        step = {{"number", telling.steps[i].number}, {"as_in_first", true}};
-      }
-      steps.push_back(std::move(step));
+      const bool may_repeat = encoding == TensorEncoding::base64 && !tellings.empty();
+      steps.push_back(may_repeat ? without_repeats(std::move(step), first_steps[i])
+                                 : std::move(step));
     }
     tellings.push_back({{"layer", telling.layer},
                         {"head", telling.head},

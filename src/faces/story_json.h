@@ -40,7 +40,8 @@ enum class TensorEncoding : std::uint8_t { arrays, base64 };
 ///
 /// Base64 stories hold what a page shows (page_tensors): a recipe may name an operand that
 /// `tensors` does not hold. A step of a later telling that is the first telling's word for word is
-/// {number, as_in_first: true} there.
+/// {number, as_in_first: true} there, and a block of it that is the first telling's at the same
+/// place {kind: "as_in_first"}.
 std::string story_to_json(const Story& story, TensorEncoding encoding);
 
 }  // namespace limelight

@@ -9,11 +9,17 @@ import { Links } from "./links.js";
 import { Sentence } from "./sentence.js";
 import { TensorStore } from "./tensors.js";
 
+/// A step, or a block of one, that the first telling has word for word stands there alone.
+function whole_step(step, first) {
+  if (step.as_in_first) return first;
+  return { ...step, blocks: step.blocks.map((block, i) => (block.kind === "as_in_first" ? first.blocks[i] : block)) };
+}
+
 class StoryPage {
   constructor(story) {
     this.story = story;
     const [first] = story.tellings;
-    for (const telling of story.tellings) telling.steps = telling.steps.map((step, i) => (step.as_in_first ? first.steps[i] : step));
+    for (const telling of story.tellings) telling.steps = telling.steps.map((step, i) => whole_step(step, first.steps[i]));
     this.store = new TensorStore(story);
     this.links = new Links(this.store);
     this.token = story.word.token;
