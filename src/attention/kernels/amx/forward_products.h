@@ -19,14 +19,13 @@ class ForwardProducts {
         scores_(next ? kStripRowTiles / 2 : 0),
         contexts_(previous ? ceil_div(call.value_tiles, 2) : 0) {}
 
-  std::int64_t count() const { return scores_ + contexts_; }
   std::int64_t steps() const { return scores_ * call_.depth_tiles + contexts_ * kStripDepthTiles; }
   tiles::BlockProduct operator[](std::int64_t i) const {
     if (i >= scores_) return context_product(2 * (i - scores_));
-    return score_product(
-        call_, *next_,
-        packed_.keys + next_->index() * kStripRowTiles * call_.depth_tiles * tiles::kTileElements,
-        2 * i);
+    const std::int64_t strip = kStripRowTiles * call_.depth_tiles * tiles::kTileElements;
+    return strip_product(call_.depth_tiles, next_->block->query_tiles(),
+                         packed_.keys + next_->index() * strip, next_->block->query, next_->scores,
+                         2 * i);
   }
 
  private:

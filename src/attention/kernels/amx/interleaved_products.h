@@ -33,7 +33,7 @@ class ProductStream {
 /// It sees 512 instructions: so a step is one depth, 4 products and 64 cycles, and stands between
 /// two pieces of weighing of about 100 instructions.
 ///
-/// `Products` has count(), steps() of all of them together, and operator[], the product.
+/// `Products` has steps(), of all of them together, and operator[], the product.
 template <class Products>
 class InterleavedProducts {
  public:
@@ -60,20 +60,21 @@ class InterleavedProducts {
   std::int64_t begun_ = 0;
 };
 
-/// scores^T = keys query^T of a strip, for two rows of tiles. `keys` is the packed strip.
-template <class Block>
-tiles::BlockProduct score_product(const TileCall& call, const ScoreStrip<Block>& strip,
-                                  const bfloat16* keys, std::int64_t row_tile) {
-  const std::int64_t row = call.depth_tiles * tiles::kTileElements;
+/// sums^T = keys queries^T, for two rows of tiles: a strip of packed keys and up to two packed
+/// tiles of queries, as scores stand.
+inline tiles::BlockProduct strip_product(std::int64_t depth_tiles, int query_tiles,
+                                         const bfloat16* keys, const bfloat16* queries, float* sums,
+                                         std::int64_t row_tile) {
+  const std::int64_t row = depth_tiles * tiles::kTileElements;
   return {.row_tiles = 2,
-          .column_tiles = strip.block->query_tiles(),
-          .depth_tiles = call.depth_tiles,
+          .column_tiles = query_tiles,
+          .depth_tiles = depth_tiles,
           .accumulate = false,
           .left = keys + row_tile * row,
           .left_stride = tiles::kDepth,
-          .right = strip.block->query,
+          .right = queries,
           .right_tile_stride = row,
-          .sums = strip.scores + row_tile * tiles::kRows * tiles::kColumns,
+          .sums = sums + row_tile * tiles::kRows * tiles::kColumns,
           .sums_stride = tiles::kColumns,
           .left_depth_stride = tiles::kTileElements,
           .left_tile_stride = row,

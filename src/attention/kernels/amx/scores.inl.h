@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 
 #include "attention/kernels/amx/pack.inl.h"
 #include "attention/kernels/amx/score_strip.h"
@@ -82,6 +83,7 @@ void finish_scores(const TileCall& call, const ScoreStrip<Block>& strip, float* 
   const V scale = hn::Set(d, call.softmax_scale);
   const V cap = hn::Set(d, call.softcap);
   const V hidden = hn::Set(d, kMinusInfinity);
+  const V not_a_number = hn::Set(d, std::numeric_limits<float>::quiet_NaN());
   for_each_score(strip, [&](std::int64_t i) HWY_ATTR {
     V score = hn::Mul(hn::LoadU(d, strip.scores + i), scale);
     if (call.softcap != 0) {
@@ -91,7 +93,9 @@ void finish_scores(const TileCall& call, const ScoreStrip<Block>& strip, float* 
     }
     if (call.has_additions) {
       const V added = hn::LoadU(d, strip.additions + i);
-      score = hn::IfThenElse(hn::Eq(added, hidden), hidden, hn::Add(score, added));
+      const V sum = hn::Add(score, added);
+      score = hn::IfThenElse(hn::Eq(sum, sum), sum, not_a_number);  // whose bits rounding keeps
+      score = hn::IfThenElse(hn::Eq(added, hidden), hidden, score);
     }
     hn::StoreU(score, d, strip.scores + i);
   });

@@ -3,6 +3,9 @@
 // Included once for each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE.
 
 #include <hwy/highway.h>
+#include <limelight/dtype.h>
+
+#include <cstdint>
 
 #include "attention/kernels/simd/small_product.inl.h"
 
@@ -25,9 +28,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr float kLog2E = 1.44269504f;
 
 /// 2^x within a factor of 1 +- 2^-13 where the result is a normal number, exactly 1 for 0; 0 below,
-/// NaN for NaN. A sixteenth of what rounding to bf16 adds, and as short as that allows: x = n + r
-/// with n whole, and 2^r = 1 + r (c1 + r (c2 + r c3)). The coefficients were found by iteratively
-/// reweighted least squares. REQUIRES: x < 127, or NaN.
+/// NaN for NaN; something huge from x = 127 on. A sixteenth of what rounding to bf16 adds, and as
+/// short as that allows: x = n + r with n whole, and 2^r = 1 + r (c1 + r (c2 + r c3)). The
+/// coefficients were found by iteratively reweighted least squares.
 HWY_INLINE V short_exp2_of(V x) {
   const D d;
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL  // which have instructions for n and r
@@ -46,6 +49,8 @@ HWY_INLINE V short_exp2_of(V x) {
   // an exponent.
   const hn::RebindToUnsigned<D> du;
   constexpr float kShift = 0x1.8p23f + 127;
+  const V most = hn::Set(d, 127.0f);
+  x = hn::IfThenElse(hn::Gt(x, most), most, x);
   const V shifted = hn::Add(x, hn::Set(d, kShift));
   const V r = hn::Sub(x, hn::Sub(shifted, hn::Set(d, kShift)));
   V p = hn::Set(d, 0x1.c2a21ap-5f);
@@ -57,11 +62,12 @@ HWY_INLINE V short_exp2_of(V x) {
 #endif
 }
 
-/// exp(x), likewise. REQUIRES: x < 88, or NaN.
+/// exp(x), likewise.
 HWY_INLINE V short_exp_of(V x) { return short_exp2_of(hn::Mul(x, hn::Set(D(), kLog2E))); }
 
 /// Pairs of bf16: `even` in the lower halves. Rounded to nearest, halves away from 0 (which takes
-/// one addition, where to even takes three more). A NaN may come out as anything: the sum shows it.
+/// one addition, where to even takes three more). A NaN stays one unless the 8 highest digits
+/// of its fraction are 1: not the one that arithmetic makes, nor any that was bf16.
 HWY_INLINE V rounded_pairs(V even, V odd) {
   const D d;
   const hn::RebindToUnsigned<D> du;
@@ -69,6 +75,14 @@ HWY_INLINE V rounded_pairs(V even, V odd) {
   const auto lower = hn::ShiftRight<16>(hn::Add(hn::BitCast(du, even), half));
   const auto upper = hn::Add(hn::BitCast(du, odd), half);
   return hn::BitCast(d, hn::OrAnd(lower, upper, hn::Set(du, 0xffff0000u)));
+}
+
+/// A vector of such numbers one after the other.
+HWY_INLINE void store_rounded(V x, bfloat16* to) {
+  const hn::RebindToUnsigned<D> du;
+  const hn::Rebind<std::uint16_t, D> half;
+  const auto rounded = hn::ShiftRight<16>(hn::Add(hn::BitCast(du, x), hn::Set(du, 0x8000u)));
+  hn::StoreU(hn::TruncateTo(half, rounded), half, reinterpret_cast<std::uint16_t*>(to));
 }
 
 }  // namespace
