@@ -19,9 +19,9 @@ namespace limelight::amx {
 //   out  2^-9 (a weight's rounding) + 2^-12 (twice the exponential's) + 8 u (4 + s), times the
 //        largest |value|, and one rounding to bf16
 //   lse  2^-13 (the exponential's) + 2 u (4 + s) + 16 u
-//   gradients  2^-8 times the sum of the magnitudes of the products that enter one (each factor of
-//        which may be off by 2^-9 and the exponential's 2^-13), 64 u (4 + s) sqrt(q_len + kv_len)
-//        times the largest, and one rounding to bf16
+//   gradients  2^-8 (a factor's rounding) + 2^-12 (twice the exponential's), times the sum of the
+//        magnitudes of the products that enter one; 64 u (4 + s) sqrt(q_len + kv_len) times the
+//        largest; and one rounding to bf16
 // Inputs and sums below 2^-126 count as 0. tests/attention/tiles_test.cpp holds them.
 //
 // Memory of the forward: a packed copy of key and value in bf16, and 3.5 KiB a thread for each of

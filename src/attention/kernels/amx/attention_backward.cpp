@@ -47,11 +47,10 @@ bool pack_query_pairs(const ConstTensorView& view, const simd::QueryBlock& block
   return finite;
 }
 
-/// lse as the lanes of weighing want it: a row that sees nothing weighs everything 0. A NaN gets
-/// the bits that rounding keeps.
+/// lse as the lanes of weighing want it. A NaN gets the bits that rounding keeps.
 float lane_of_lse(double lse) {
   if (std::isnan(lse)) return std::numeric_limits<float>::quiet_NaN();
-  return lse == kMinusInfinity ? -kMinusInfinity : static_cast<float>(lse);
+  return lse == kMinusInfinity ? kSeesNothing : static_cast<float>(lse);
 }
 
 void prepare_block(const GradientCall& call, const simd::QueryBlock& block,
@@ -67,7 +66,7 @@ void prepare_block(const GradientCall& call, const simd::QueryBlock& block,
         there ? lane_of_lse(read_number(lse.raw(), lse.dtype(),
                                         row_offset(lse, place.sequence.batch, place.head,
                                                    place.sequence.first_query + block.first + r)))
-              : -kMinusInfinity;
+              : kSeesNothing;
   }
   constexpr std::int64_t kTiles = kBlockRows / tiles::kColumns;
   pack_queries(query, place, block.first, block.rows, kTiles, call.head.depth(), scratch.packing,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 
 #include "attention/kernels/amx/backward_sizes.h"
 #include "attention/kernels/amx/score_strip.h"
@@ -35,14 +36,16 @@ struct GradientCall {
   TileWidth head, value;
 };
 
-/// A block of queries, as all tiles of keys read it; and the sums of its gradient. Lanes of queries
-/// that are not there hold an lse of infinity.
+/// The lse of a query that sees nothing, or is not there.
+inline constexpr float kSeesNothing = std::numeric_limits<float>::max();
+
+/// A block of queries, as all tiles of keys read it; and the sums of its gradient.
 struct PackedBlock {
   bfloat16* query_columns;  ///< tiles [kBlockRows / tiles::kColumns, head.depth_tiles]
   bfloat16* grad_columns;   ///< the same of grad_out
   bfloat16* query_pairs;    ///< tiles [head.column_tiles, kBlockParts], a row being two queries;
   bfloat16* grad_pairs;     ///< of grad_out; both with 0 for what is NaN or infinite
-  float* lse;               ///< [kBlockRows], infinity where nothing is visible
+  float* lse;               ///< [kBlockRows]
   float* delta;             ///< [kBlockRows]
   float* grad_query;        ///< [kBlockRows / tiles::kColumns, head.columns(), tiles::kColumns]
   bool* finite;             ///< nothing of query and grad_out is NaN or infinite

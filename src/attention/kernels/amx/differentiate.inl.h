@@ -50,7 +50,7 @@ HWY_INLINE Differentiated differentiate_vector(const GradientStrip& strip, V uni
   V grad_score = hn::Mul(weight, hn::Sub(grad_weight, queries.delta));
   if (strip.slopes != nullptr) grad_score = hn::Mul(grad_score, hn::LoadU(d, strip.slopes + i));
   const auto hidden = hn::Or(hn::Eq(score, hn::Set(d, kMinusInfinity)),
-                             hn::Eq(queries.lse, hn::Set(d, -kMinusInfinity)));
+                             hn::Eq(queries.lse, hn::Set(d, kSeesNothing)));
   return {hn::IfThenZeroElse(hidden, kept), hn::IfThenZeroElse(hidden, grad_score)};
 }
 
