@@ -99,9 +99,11 @@ void report_speed(const AttentionExtents& extents, const std::string& onnxruntim
   std::fflush(stdout);
 }
 
-/// The forward in bf16 on tiles, as a share of the rate of tile products alone.
+/// In bf16 on tiles, as a share of the rate of tile products alone.
 void report_tiles() {
-  fmt::print("\nForward in bf16 on tiles (AMX), share of the rate of tile products alone.\n\n");
+  fmt::print(
+      "\nForward and backward in bf16 on tiles (AMX), share of the rate of tile products "
+      "alone.\n\n");
   if (tile_unit() == nullptr) {
     fmt::print("this machine has no AMX: {}\n", reason_for_tile_unit());
     return;
@@ -112,8 +114,9 @@ void report_tiles() {
         const AttentionExtents extents = {length, head_dim, causal};
         bench::AttentionProblemOf<bfloat16> problem(extents);
         double seconds = 0;
-        fmt::print("{} |{}\n", name_of(extents),
-                   rates(extents, 2, seconds, bench::tile_rate, [&] { problem.forward(); }));
+        fmt::print("{} |{}|{}\n", name_of(extents),
+                   rates(extents, 2, seconds, bench::tile_rate, [&] { problem.forward(); }),
+                   rates(extents, 5, seconds, bench::tile_rate, [&] { problem.backward(); }));
         std::fflush(stdout);
       }
     }

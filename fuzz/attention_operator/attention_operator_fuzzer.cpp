@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "attention/attention_case.h"
+#include "attention/gradient_magnitudes.h"
 #include "base/instruction_set.h"
 
 namespace {
@@ -142,18 +143,24 @@ void check_forward(const AttentionCase& inputs, const ForwardResult& found,
 }
 
 /// The gradients at the out and lse that were found, so that only the backward is compared.
-void check_backward(const AttentionCase& inputs, const ForwardResult& found, ForwardResult exact) {
+void check_backward(const AttentionCase& inputs, const ForwardResult& found, ForwardResult exact,
+                    bool on_tiles) {
   for (std::int64_t i = 0; i < exact.out.elements(); ++i) exact.out.set(i, found.out.get(i));
   for (std::int64_t i = 0; i < exact.lse.elements(); ++i) exact.lse.set(i, found.lse.get(i));
   const DType dtype = found.out.dtype();
   const BackwardResult gradients = run_backward(inputs, found, dtype);
   const BackwardResult expected = run_backward(inputs, exact, DType::f64);
+  // Tiles multiply weights and gradients of scores that are rounded to bf16: of each term.
+  const BackwardResult terms = on_tiles ? gradient_magnitudes(inputs, exact) : BackwardResult();
+  const auto terms_named = terms.named();
   const auto found_named = gradients.named();
   const auto expected_named = expected.named();
   for (std::size_t g = 0; g < found_named.size(); ++g) {
     const Tensor& gradient = *expected_named[g].second;
+    const double factors =
+        g < terms_named.size() ? 0x1p-8 * largest_magnitude(*terms_named[g].second) : 0;
     expect_near(found_named[g].first.c_str(), *found_named[g].second, gradient,
-                (5e-5 + rounding_of(dtype)) * (largest_magnitude(gradient) + 1));
+                (5e-5 + rounding_of(dtype)) * (largest_magnitude(gradient) + 1) + factors);
   }
 }
 
@@ -170,7 +177,7 @@ void run_case(Choices& choices) {
     const TileUnitForTest here(unit);
     const ForwardResult found = run_forward(inputs, dtype);
     check_forward(inputs, found, exact, unit != nullptr, gap);
-    check_backward(inputs, found, exact);
+    check_backward(inputs, found, exact, unit != nullptr);
   }
 }
 

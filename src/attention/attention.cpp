@@ -29,6 +29,9 @@ void attention_backward(ConstTensorView query, ConstTensorView key, ConstTensorV
   const BackwardArguments arguments = {query, key, value, out, lse, grad_out, gradients};
   const AttentionShape shape = check_backward(arguments, options);
   const Visibility visibility(shape, options);
+  if (const tiles::TileUnit* unit = tile_unit(); unit && amx::offers(arguments)) {
+    return amx::attention_backward(arguments, shape, options, visibility, *unit);
+  }
   if (simd::offers(arguments)) {
     return simd::attention_backward(arguments, shape, options, visibility);
   }

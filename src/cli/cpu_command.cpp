@@ -51,8 +51,8 @@ struct Report {
        reason_of_instruction_set(available)},
       {"attention and weights in f64", "reference", "float64 as it is written to be read"},
       {"linear layers", "oneDNN " + onednn_instruction_set(), reason_of_onednn(amx)},
-      {"attention's forward in bf16, by tiles (AMX)", tile_unit() ? tile_unit()->name : "none",
-       reason_for_tile_unit()}};
+      {"attention in bf16, forward and backward, by tiles (AMX)",
+       tile_unit() ? tile_unit()->name : "none", reason_for_tile_unit()}};
 };
 
 nlohmann::ordered_json json_of(const Report& report) {

@@ -68,9 +68,11 @@ TEST_P(SimdTest, BackwardAgreesWithTheReference) {
     const BackwardResult found = run_backward(inputs, forward, dtype);
     // Errors of as many terms as there are rows, which are of either sign.
     const double rows = static_cast<double>(spec.q_len + spec.past_len + spec.new_len);
+    const bool on_tiles = dtype == DType::bf16 && tile_unit() != nullptr;
+    const double factors = on_tiles ? 0x1p-8 : 0;  // are rounded to bf16 too
     for (std::size_t g = 0; g < expected.named().size(); ++g) {
       const auto [name, gradient] = expected.named()[g];
-      expect_near(*found.named()[g].second, *gradient, 2e-5 + rounding_of(dtype),
+      expect_near(*found.named()[g].second, *gradient, 2e-5 + rounding_of(dtype) + factors,
                   0.02 * std::sqrt(rows), name.c_str());
     }
   }

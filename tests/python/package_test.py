@@ -48,6 +48,22 @@ class Attention(unittest.TestCase):
         weights = 2.0**-8 * np.abs(value).max() if limelight.instruction_set() == "amx" else 1e-6
         np.testing.assert_allclose(as_floats(out), expected, rtol=2.0**-8, atol=weights)
 
+    def test_gradients_in_bfloat16(self):
+        def as_floats(bits):
+            return (bits.astype(np.uint32) << 16).view(np.float32)
+
+        bits = [(x.view(np.uint32) >> 16).astype(np.uint16) for x in (self.query, self.key, self.value)]
+        out, lse = limelight.attention(*bits, return_lse=True)
+        found = limelight.attention_backward(*bits, out, lse, out)
+        floats = [as_floats(x) for x in (*bits, out)]
+        expected = limelight.attention_backward(*floats, lse, floats[-1])
+        for name in ("query", "key", "value"):
+            gradient, exact = getattr(found, name), getattr(expected, name)
+            self.assertEqual(gradient.dtype, np.uint16)
+            # On tiles the factors of each product are rounded to bf16 as well.
+            terms = 2.0**-7 * np.abs(exact).max() if limelight.instruction_set() == "amx" else 1e-5
+            np.testing.assert_allclose(as_floats(gradient), exact, rtol=2.0**-8, atol=terms)
+
     def test_either_layout_without_a_copy(self):
         query, key, value = (np.ascontiguousarray(x.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)
                              for x in (self.query, self.key, self.value))

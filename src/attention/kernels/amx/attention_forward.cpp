@@ -6,7 +6,7 @@
 #include "attention/element.h"
 #include "attention/kernels/amx/attention.h"
 #include "attention/kernels/amx/forward_block.h"
-#include "attention/kernels/amx/interleaved_products.h"
+#include "attention/kernels/amx/forward_products.h"
 #include "attention/kernels/simd/fused_forward.h"
 #include "attention/softmax_state.h"
 #include "base/dispatch.h"
@@ -39,27 +39,6 @@ void pack_strip(const TileCall& call, const KeySource& keys, const KeySource& va
                                             rows, packed.values + first * call.value_width);
 }
 
-/// The queries of a block as the columns of packed tiles, 0 beyond its rows.
-void pack_queries(const TileCall& call, const ConstTensorView& query, const HeadPlace& place,
-                  const ForwardBlock& block, bfloat16* rows) {
-  for (std::int64_t tile = 0; tile < block.query_tiles(); ++tile) {
-    for (std::int64_t i = 0; i < tiles::kColumns; ++i) {
-      const std::int64_t r = tile * tiles::kColumns + i;
-      bfloat16* row = rows + i * call.head_width;
-      if (r >= block.rows) {
-        std::fill_n(row, call.head_width, bfloat16());
-        continue;
-      }
-      copy_row(query,
-               row_offset(query, place.sequence.batch, place.head,
-                          place.sequence.first_query + block.first_query + r),
-               call.shape.head_dim, call.head_width, row);
-    }
-    pack_as_columns(rows, call.head_width,
-                    block.query + tile * call.depth_tiles * tiles::kTileElements);
-  }
-}
-
 /// The blocks of a task, which have seen nothing yet. Returns how many there are.
 std::int64_t begin_blocks(const TileCall& call, const ConstTensorView& query,
                           const ForwardTask& task, ForwardScratch& scratch) {
@@ -67,50 +46,17 @@ std::int64_t begin_blocks(const TileCall& call, const ConstTensorView& query,
   for (std::int64_t b = 0; b < count; ++b) {
     const std::int64_t first = task.first_query + b * kQueryRows;
     const std::int64_t rows = std::min(kQueryRows, task.rows - b * kQueryRows);
-    const auto range_of = [&](std::int64_t i) {
-      return call.visibility.range(task.place.sequence, i);
-    };
     ForwardBlock& block = scratch.blocks[static_cast<std::size_t>(b)];
-    block = {.first_query = first,
-             .rows = rows,
-             .first_range = range_of(first),
-             .last_range = range_of(first + rows - 1),
-             .query = scratch.query + b * kQueryRows * call.head_width,
-             .context = scratch.context + b * kQueryRows * call.value_width,
-             .begun = false,
-             .state = {}};
+    block = {
+        tile_block(call, task.place, first, rows, scratch.query + b * kQueryRows * call.head_width),
+        scratch.context + b * kQueryRows * call.value_width,
+        false,
+        {}};
     block.state.shifts.fill(kMinusInfinity);
-    pack_queries(call, query, task.place, block, scratch.packing);
+    pack_queries(query, task.place, first, rows, block.query_tiles(), call.head_width,
+                 scratch.packing, block.query);
   }
   return count;
-}
-
-/// Rows [kQueryRows, kStripKeys] to where the scores of their keys stand.
-void transpose_rows(const float* rows, std::int64_t query_tiles, float* scores) {
-  for (std::int64_t r = 0; r < query_tiles * tiles::kColumns; r += 4) {
-    for (std::int64_t key = 0; key < kStripKeys; key += 4) {
-      transpose_numbers(rows + r * kStripKeys + key, kStripKeys, scores + score_index(key, r),
-                        tiles::kColumns);
-    }
-  }
-}
-
-/// What is to be known of a strip before it is weighed. False when nothing of it is visible.
-bool look_up_strip(const TileCall& call, const ForwardTask& task, const Strip& strip, float* rows) {
-  const ForwardBlock& block = *strip.block;
-  if (call.has_additions) {
-    const QueryRows queries = {task.place, block.first_query, 0, block.rows};
-    if (!look_up(call, queries, strip.keys, kStripKeys, rows)) return false;
-    transpose_rows(rows, block.query_tiles(), strip.additions);
-  }
-  if (call.visibility.dropout() != nullptr) {
-    for (std::int64_t r = 0; r < block.rows; ++r) {
-      look_up_dropout(call, task.place, block.first_query + r, strip.keys, kStripKeys,
-                      rows + r * kStripKeys);
-    }
-    transpose_rows(rows, block.query_tiles(), strip.factors);
-  }
-  return true;
 }
 
 /// All pairs of a block of a task and a strip of keys that any of its queries may see something of:
@@ -137,7 +83,7 @@ class StripWalk {
       strip.block = &block();
       strip.keys = {next_, std::min(next_ + kStripKeys, task_.place.sequence.kv_len)};
       next_ += kStripKeys;
-      if (look_up_strip(call_, task_, strip, scratch_.rows)) return &strip;
+      if (look_up_strip(call_, task_.place, strip, scratch_.rows)) return &strip;
     }
     return nullptr;
   }
@@ -168,8 +114,8 @@ class StripWalk {
 /// Scores become weights, while `products` are taken. Where a shift was moved, returns true, and
 /// `rescales` [kQueryRows] is what the context so far is to be multiplied by.
 bool weigh_strip(const TileCall& call, const HeadPlace& place, const Strip& strip,
-                 InterleavedProducts& products, float* rescales) {
-  if (!call.weighs_products) finish_scores(call, strip);
+                 InterleavedProducts<ForwardProducts>& products, float* rescales) {
+  if (!call.weighs_products) finish_scores(call, strip, nullptr);
   if (!strip.is_whole() || !strip.block->sees_all_of(strip.keys)) hide_outside(call, place, strip);
   const float log2_unit = call.score_unit() * kLog2E;
   const V unit = hn::Set(D(), log2_unit);
@@ -236,7 +182,7 @@ void meet_keys(const TileCall& call, const KeySource& values, const ForwardTask&
                StripWalk& walk, ForwardScratch& scratch) {
   ProductStream stream(call.unit);
   const auto products = [&](const Strip* next, const Strip* previous) {
-    return InterleavedProducts(call, task.packed, stream, next, previous);
+    return InterleavedProducts(stream, ForwardProducts(call, task.packed, next, previous));
   };
   const auto finish_context = [&](const Strip* strip) {
     if (!strip) return;
@@ -253,7 +199,7 @@ void meet_keys(const TileCall& call, const KeySource& values, const ForwardTask&
   for (std::size_t i = 1; current; i = 1 - i) {
     const Strip* previous = last ? &*last : nullptr;
     Strip* next = walk.advance_to(scratch.strips[i]);
-    InterleavedProducts between = products(next, previous);
+    InterleavedProducts<ForwardProducts> between = products(next, previous);
     const bool rescale = weigh_strip(call, task.place, *current, between, rescales);
     finish_context(previous);
     if (!previous || rescale) stream.finish();
@@ -272,13 +218,8 @@ void finish_block(const TileCall& call, const ForwardArguments& arguments, const
                   const ForwardBlock& block, float* rows) {
   if (!block.begun) std::fill_n(block.context, kQueryRows * call.value_width, 0.0f);
   for (std::int64_t tile = 0; tile < block.query_tiles(); ++tile) {
-    const float* context = block.context + tile * call.value_width * tiles::kColumns;
-    for (std::int64_t i = 0; i < call.value_width; i += 4) {
-      for (std::int64_t lane = 0; lane < tiles::kColumns; lane += 4) {
-        transpose_numbers(context + i * tiles::kColumns + lane, tiles::kColumns,
-                          rows + lane * call.value_width + i, call.value_width);
-      }
-    }
+    transpose_lanes(block.context + tile * call.value_width * tiles::kColumns, call.value_width,
+                    rows);
     const std::int64_t first = tile * tiles::kColumns;
     for (std::int64_t r = first; r < std::min(block.rows, first + tiles::kColumns); ++r) {
       const auto lane = static_cast<std::size_t>(r);
@@ -323,8 +264,8 @@ class PackedHeads {
     return keys_of_all_ * (call_.head_width + call_.value_width) / 2 + simd::padded(order_.tiles());
   }
   void take(Scratch& scratch) {
-    keys_ = ForwardScratch::take_bf16(scratch, keys_of_all_ * call_.head_width);
-    values_ = ForwardScratch::take_bf16(scratch, keys_of_all_ * call_.value_width);
+    keys_ = take_bf16(scratch, keys_of_all_ * call_.head_width);
+    values_ = take_bf16(scratch, keys_of_all_ * call_.value_width);
     finite_ = reinterpret_cast<bool*>(scratch.take(simd::padded(order_.tiles())));
   }
 

@@ -34,6 +34,20 @@ inline void copy_row(const ConstTensorView& view, std::int64_t offset, std::int6
   std::fill(row + count, row + width, bfloat16());
 }
 
+inline constexpr std::int64_t kNoRow = -1;
+
+/// Row i of a head's queries (or what has their shape), zeros where there is none.
+inline void copy_query(const ConstTensorView& view, const HeadPlace& place, std::int64_t i,
+                       std::int64_t width, bfloat16* row) {
+  const Sequence& sequence = place.sequence;
+  if (i == kNoRow) {
+    std::fill_n(row, width, bfloat16());
+    return;
+  }
+  copy_row(view, row_offset(view, sequence.batch, place.head, sequence.first_query + i),
+           view.size(3), width, row);
+}
+
 /// Row j of a head's keys (or values), zeros where there is none.
 inline void copy_key(const KeySource& source, const Sequence& sequence, std::int64_t kv_head,
                      std::int64_t j, std::int64_t width, bfloat16* row) {
@@ -84,6 +98,16 @@ inline void transpose_numbers(const float* from, std::int64_t from_stride, float
                   reinterpret_cast<std::uint32_t*>(to), to_stride);
 }
 
+/// [width, tiles::kColumns] becomes [tiles::kColumns, width].
+inline void transpose_lanes(const float* lanes, std::int64_t width, float* rows) {
+  for (std::int64_t i = 0; i < width; i += 4) {
+    for (std::int64_t lane = 0; lane < tiles::kColumns; lane += 4) {
+      transpose_numbers(lanes + i * tiles::kColumns + lane, tiles::kColumns,
+                        rows + lane * width + i, width);
+    }
+  }
+}
+
 /// Rows [tiles::kColumns, width] become the columns of a column of packed tiles.
 inline void pack_as_columns(const bfloat16* rows, std::int64_t width, bfloat16* packed) {
   constexpr std::int64_t kPairs = tiles::kDepth / 2;  // of a tile's column
@@ -94,6 +118,20 @@ inline void pack_as_columns(const bfloat16* rows, std::int64_t width, bfloat16* 
       transpose_pairs(pairs_of(rows + column * width) + pair, width / 2, to + column,
                       tiles::kColumns);
     }
+  }
+}
+
+/// Rows [first, first + rows) of a head, of queries or what has their shape, as the columns of
+/// packed tiles [query_tiles, width / tiles::kDepth], 0 beyond. `rows_memory` is for one tile's.
+inline void pack_queries(const ConstTensorView& view, const HeadPlace& place, std::int64_t first,
+                         std::int64_t rows, std::int64_t query_tiles, std::int64_t width,
+                         bfloat16* rows_memory, bfloat16* packed) {
+  for (std::int64_t tile = 0; tile < query_tiles; ++tile) {
+    for (std::int64_t i = 0; i < tiles::kColumns; ++i) {
+      const std::int64_t r = tile * tiles::kColumns + i;
+      copy_query(view, place, r < rows ? first + r : kNoRow, width, rows_memory + i * width);
+    }
+    pack_as_columns(rows_memory, width, packed + tile * tiles::kColumns * width);
   }
 }
 

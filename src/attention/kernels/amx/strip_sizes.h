@@ -30,6 +30,8 @@ inline constexpr std::int64_t kQueryRows = kQueryTiles * tiles::kColumns;
 /// sequence's first key, so that a row meets the same strips whatever block it is in.
 inline constexpr std::int64_t kStripKeys = 2 * tiles::kDepth;
 
+inline constexpr std::int64_t kStripScores = kStripKeys * kQueryRows;
+
 /// Tiles of a strip: of keys, which are rows of the first product, and of depth of the second.
 inline constexpr std::int64_t kStripRowTiles = kStripKeys / tiles::kRows;
 inline constexpr std::int64_t kStripDepthTiles = kStripKeys / tiles::kDepth;

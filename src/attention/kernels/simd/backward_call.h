@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <thread>
+#include <vector>
 
 #include "attention/check_arguments.h"
 #include "attention/kernels/simd/kernel_call.h"
@@ -50,55 +52,61 @@ struct BackwardScratch {
         slopes(scratch.take(kTileKeys)) {}
 };
 
-/// What every piece of a backward shares.
+/// What every piece of a backward shares, whatever its kernels multiply with.
 struct BackwardCall : KernelCall {
   BackwardCall(const BackwardArguments& call_arguments, const AttentionShape& call_shape,
-               const AttentionOptions& options, const Visibility& call_visibility)
+               const AttentionOptions& options, const Visibility& call_visibility,
+               std::int64_t rows_of_block)
       : KernelCall(call_shape, options, call_visibility),
         arguments(call_arguments),
         keys{options.past_key, arguments.key, shape.past_len},
         values{options.past_value, arguments.value, shape.past_len},
         grad_keys{arguments.gradients.past_key, arguments.gradients.key, shape.past_len},
-        grad_values{arguments.gradients.past_value, arguments.gradients.value, shape.past_len} {}
+        grad_values{arguments.gradients.past_value, arguments.gradients.value, shape.past_len},
+        block_rows(rows_of_block) {}
 
   bool wants_query() const { return !arguments.gradients.query.empty(); }
-  /// Row i of a sequence's head among all rows of all heads.
+  /// Rows of all heads.
+  std::int64_t rows() const { return shape.batch * shape.num_heads * shape.q_len; }
+  /// Row i of a sequence's head among them.
   std::int64_t row_index(HeadPlace place, std::int64_t i) const {
     const Sequence& sequence = place.sequence;
     return (sequence.batch * shape.num_heads + place.head) * shape.q_len + sequence.first_query + i;
+  }
+  /// Blocks of queries of a sequence's head.
+  std::int64_t blocks_of(const Sequence& sequence) const {
+    return ceil_div(sequence.q_len, block_rows);
   }
 
   const BackwardArguments& arguments;
   KeySource keys, values;
   KeyTarget grad_keys, grad_values;
-  float* delta = nullptr;       ///< of each row: sum of out * grad_out
-  float* query_sums = nullptr;  ///< rows of head_dim; null where grad_query is f32 and sums itself
+  std::int64_t block_rows;  ///< queries of a block, at most
+  float* delta = nullptr;   ///< of each row: sum of out * grad_out
   /// For each block of queries the tile whose turn it is to add to grad_query. The order of
   /// additions fixes the bits. Pieces of work begin in the order of tiles, so whoever is waited for
   /// is at work.
   std::atomic<std::int64_t>* turns = nullptr;
 };
 
-/// Some queries of one head, at most kBackwardRows, and the tiles [first_tile, last_tile) that some
-/// of them may see.
+/// Some queries of one head and the tiles [first_tile, last_tile) that some of them may see.
 struct QueryBlock {
   HeadPlace place;
+  std::int64_t number;  ///< among the blocks of all heads of all sequences
   std::int64_t first;
   std::int64_t rows;
   std::int64_t first_tile, last_tile;
   std::atomic<std::int64_t>* turn;  ///< null where grad_query is not added to
+
+  bool may_see(std::int64_t tile) const { return first_tile <= tile && tile < last_tile; }
 };
 
-inline std::int64_t blocks_of(const Sequence& sequence) {
-  return ceil_div(sequence.q_len, kBackwardRows);
-}
-
-/// `first_block` counts the blocks of the heads and sequences before this head's.
+/// Block `index` of a head, whose first block has this number.
 inline QueryBlock query_block(const BackwardCall& call, HeadPlace place, std::int64_t first_block,
                               std::int64_t index) {
-  QueryBlock block = {place, index * kBackwardRows, 0, 0, 0, nullptr};
-  if (call.turns) block.turn = call.turns + first_block + index;
-  block.rows = std::min(kBackwardRows, place.sequence.q_len - block.first);
+  QueryBlock block = {place, first_block + index, index * call.block_rows, 0, 0, 0, nullptr};
+  if (call.turns) block.turn = call.turns + block.number;
+  block.rows = std::min(call.block_rows, place.sequence.q_len - block.first);
   const std::int64_t begin = call.visibility.range(place.sequence, block.first).begin;
   const std::int64_t end = call.visibility.range(place.sequence, block.first + block.rows - 1).end;
   if (begin < end) {
@@ -121,15 +129,39 @@ struct KeyTile {
   }
 };
 
-/// The number of a sequence's first block of queries among those of all heads of all sequences, and
-/// at the end how many there are.
-std::vector<std::int64_t> first_blocks(const AttentionShape& shape,
-                                       const std::vector<Sequence>& sequences);
+/// body(block) for every block of queries that may see something of a tile, head after head.
+template <class Body>
+void for_each_block_of(const BackwardCall& call, const KeyTile& tile, const Body& body) {
+  const std::int64_t blocks = call.blocks_of(tile.sequence);
+  const std::int64_t group = call.shape.group();
+  for (std::int64_t g = 0; g < group; ++g) {
+    const HeadPlace place = {tile.sequence, tile.kv_head * group + g};
+    for (std::int64_t i = 0; i < blocks; ++i) {
+      const QueryBlock block = query_block(call, place, tile.first_block + g * blocks, i);
+      if (block.may_see(tile.index)) body(block);
+    }
+  }
+}
+
+/// Returns when a tile may add to a block's grad_query: all tiles before it have.
+inline void wait_for_turn(const KeyTile& tile, const QueryBlock& block) {
+  for (int spins = 0; block.turn->load(std::memory_order_acquire) != tile.index; ++spins) {
+    if (spins > 1000) std::this_thread::yield();
+  }
+}
+inline void pass_turn(const KeyTile& tile, const QueryBlock& block) {
+  block.turn->store(tile.index + 1, std::memory_order_release);
+}
+/// Whether no tile adds to the block's grad_query after this one.
+inline bool is_last(const KeyTile& tile, const QueryBlock& block) {
+  return tile.index + 1 == block.last_tile;
+}
 
 /// What bias is the gradient of, summed over the axes that it broadcasts. Scores and gradients of
 /// weights are computed once more for it: two products on top of the backward's five.
-/// REQUIRES: call.delta is there; one scratch for each thread; turns are not used.
-void store_bias_gradient(const BackwardCall& call, bool alone,
+/// Comes last: the call's blocks become those of the vector kernels.
+/// REQUIRES: call.delta is there; one scratch for each thread.
+void store_bias_gradient(BackwardCall& call, bool alone,
                          const std::vector<BackwardScratch>& scratch_of_thread);
 
 }  // namespace limelight::simd

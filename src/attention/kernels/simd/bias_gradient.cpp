@@ -47,9 +47,9 @@ void add_head(const BackwardCall& call, const KeyTile& tile, std::int64_t head,
               const BackwardScratch& scratch, const BiasSums& bias) {
   const Sequence& sequence = tile.sequence;
   const KeyRange keys = tile.keys();
-  for (std::int64_t i = 0; i < blocks_of(sequence); ++i) {
+  for (std::int64_t i = 0; i < call.blocks_of(sequence); ++i) {
     const QueryBlock block = query_block(call, {sequence, head}, 0, i);
-    if (tile.index < block.first_tile || tile.index >= block.last_tile) continue;
+    if (!block.may_see(tile.index)) continue;
     const TilePart part = differentiate_scores(call, tile, block, Slope::of_scores, scratch).part;
     const std::int64_t end = std::min(part.end, keys.end - keys.begin);
     for (std::int64_t r = part.first_row; r < part.last_row; ++r) {
@@ -131,8 +131,10 @@ std::int64_t element_offset(const TensorView& view, std::int64_t i) {
 
 }  // namespace
 
-void store_bias_gradient(const BackwardCall& call, bool alone,
+void store_bias_gradient(BackwardCall& call, bool alone,
                          const std::vector<BackwardScratch>& scratch_of_thread) {
+  call.block_rows = kBackwardRows;  // what the scratch is for
+  call.turns = nullptr;             // grad_query is not added to
   const TensorView& gradient = call.arguments.gradients.bias;
   std::vector<float> sums(static_cast<std::size_t>(gradient.elements()));
   const BiasSums bias = {sums.data(),
