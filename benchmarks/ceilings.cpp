@@ -8,6 +8,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
+#include "attention/kernels/amx/interleaved_products.h"
 #include "base/aligned_buffer.h"
 #include "base/cpu_features.h"
 #include "base/dispatch.h"
@@ -56,15 +57,17 @@ float sum(const float* in, std::size_t count) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
 }
 
-/// Weighs `count` pieces of a strip's first tile of queries, as a forward on tiles does.
-void weigh_pieces(std::int64_t count, const amx::Strip& strip) {
-  namespace kernel = amx::HWY_NAMESPACE;
-  const auto unit = hn::Set(FloatTag(), 1.0f);
-  for (std::int64_t piece = 0; piece < count; ++piece) {
-    const std::int64_t key = amx::kPieceKeys * piece % amx::kStripKeys;
-    kernel::for_each_lanes([&](std::int64_t lane)
-                               HWY_ATTR { kernel::weigh_piece(strip, unit, key, lane); });
-  }
+/// Weighs a strip while a product is taken, as a forward on tiles does.
+void multiply_and_weigh(tiles::TileSession& session, const tiles::BlockProduct& product,
+                        const amx::Strip& strip) {
+  struct OneProduct {
+    const tiles::BlockProduct& product;
+    std::int64_t steps() const { return product.depth_tiles; }
+    void for_each(const auto& body) const { body(product); }
+  };
+  alignas(64) float rescales[amx::kQueryRows];
+  amx::HWY_NAMESPACE::StripWeighing weighing(strip, 1, rescales);
+  amx::multiply_beside(session, OneProduct{product}, weighing);
 }
 }  // namespace limelight::bench::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -73,7 +76,7 @@ HWY_AFTER_NAMESPACE();
 namespace limelight::bench {
 HWY_EXPORT(exponentials);
 HWY_EXPORT(sum);
-HWY_EXPORT(weigh_pieces);
+HWY_EXPORT(multiply_and_weigh);
 
 namespace {
 
@@ -100,10 +103,9 @@ class TileWork {
   static constexpr std::int64_t kDepthTiles = 8;
   static constexpr std::int64_t kProducts = 2 * 2 * kDepthTiles;
   static constexpr double kFlops = 2.0 * kProducts * tiles::kRows * tiles::kColumns * tiles::kDepth;
-  static constexpr std::int64_t kPiecesOfStep = 2;
   /// 64 a product: what attention of head_dim 64 takes.
-  static constexpr std::int64_t kExponentials =
-      kPiecesOfStep * kDepthTiles * amx::kPieceKeys * tiles::kColumns;
+  static constexpr std::int64_t kExponentials = amx::kStripScores;
+  static_assert(kExponentials == 64 * kProducts);
 
   TileWork() {
     block_.rows = amx::kQueryRows;
@@ -116,18 +118,9 @@ class TileWork {
   TileWork(const TileWork&) = delete;
   TileWork& operator=(const TileWork&) = delete;
 
-  void multiply(tiles::TileSession& session) {
-    session.begin(product_);
-    while (session.has_steps()) session.step();
-  }
+  void multiply(tiles::TileSession& session) { session.multiply(product_); }
   void multiply_and_weigh(tiles::TileSession& session) {
-    const auto weigh = LIMELIGHT_DISPATCH(weigh_pieces);
-    session.begin(product_);
-    weigh(kPiecesOfStep, strip_);
-    while (session.has_steps()) {
-      session.step();
-      weigh(kPiecesOfStep, strip_);
-    }
+    LIMELIGHT_DISPATCH(multiply_and_weigh)(session, product_, strip_);
   }
 
  private:

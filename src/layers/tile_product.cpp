@@ -84,6 +84,7 @@ void add_products(tiles::TileSession& session, std::int64_t rows, int column_til
                         .sums_stride = kTaskColumns});
     }
   }
+  session.finish();
 }
 
 /// out = sums + bias

@@ -174,9 +174,10 @@ int products_run = 0;
 template <class Run>
 int count_products(const Run& run) {
   tiles::TileUnit counting = tiles::emulated_unit();
-  counting.begin = [](const tiles::BlockProduct& product, const tiles::BlockProduct* unfinished) {
+  counting.multiply = [](const tiles::BlockProduct& product, const tiles::SumTiles& unfinished,
+                         const tiles::Beside& beside) {
     ++products_run;
-    tiles::emulated_unit().begin(product, unfinished);
+    tiles::emulated_unit().multiply(product, unfinished, beside);
   };
   const TileUnitForTest unit(&counting);
   const int threads = omp_get_max_threads();

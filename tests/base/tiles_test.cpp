@@ -55,6 +55,7 @@ struct Operands {
     session.multiply({row_tiles, column_tiles, depth_tiles, accumulate, left.data(),
                       depth_tiles * kDepth, right.data(), depth_tiles * tiles::kTileElements,
                       result.data(), column_tiles * kColumns});
+    session.finish();
     return result;
   }
 
@@ -148,12 +149,12 @@ TEST(AmxUnit, GivesTheBitsOfTheEmulatedOne) {
 TEST(AmxOffer, TheCheckedProductFindsAWrongUnit) {
   EXPECT_TRUE(tiles::multiplies_rightly(tiles::emulated_unit()));
   tiles::TileUnit wrong = tiles::emulated_unit();
-  wrong.finish = [](const tiles::BlockProduct& product) {
-    tiles::emulated_unit().finish(product);
-    product.sums[product.sums_stride * 17 + 21] += 1;
+  wrong.finish = [](const tiles::SumTiles& sums) {
+    tiles::emulated_unit().finish(sums);
+    sums.data[sums.stride * 17 + 21] += 1;
   };
   EXPECT_FALSE(tiles::multiplies_rightly(wrong));
-  wrong.finish = [](const tiles::BlockProduct&) {};
+  wrong.finish = [](const tiles::SumTiles&) {};
   EXPECT_FALSE(tiles::multiplies_rightly(wrong));
 }
 

@@ -39,8 +39,10 @@ std::vector<float> checked_product(const TileUnit& unit) {
                           .sums = sums.data(),
                           .sums_stride = kCheckedColumns};
   session.multiply(product);
+  session.finish();
   product.accumulate = true;
   session.multiply(product);
+  session.finish();
   return sums;
 }
 

@@ -108,8 +108,8 @@ HWY_POP_ATTRIBUTES
 namespace limelight::tiles {
 
 const TileUnit* amx_unit() {
-  static constexpr TileUnit kUnit = {"amx",           configure,           release,
-                                     begin<AmxTiles>, add_depth<AmxTiles>, finish<AmxTiles>};
+  static constexpr TileUnit kUnit = {"amx", configure, release, multiply<AmxTiles>,
+                                     finish<AmxTiles>};
   return &kUnit;
 }
 

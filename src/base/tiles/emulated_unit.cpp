@@ -112,9 +112,8 @@ struct EmulatedTiles {
 namespace limelight::tiles {
 
 const TileUnit& emulated_unit() {
-  static constexpr TileUnit kUnit = {
-      "emulated",           [] {}, [] {}, begin<EmulatedTiles>, add_depth<EmulatedTiles>,
-      finish<EmulatedTiles>};
+  static constexpr TileUnit kUnit = {"emulated", [] {}, [] {}, multiply<EmulatedTiles>,
+                                     finish<EmulatedTiles>};
   return kUnit;
 }
 

@@ -9,20 +9,22 @@
 #include <atomic>
 #include <type_traits>
 
-#include "base/tiles/tile.h"
+#include "base/tiles/tile_unit.h"
 
 namespace limelight::tiles {
 namespace {
 
-/// body(r, c) for every tile of sums, r and c being constants.
-template <int kRowTiles, int kColumnTiles, class Body>
-void for_each_sum(const Body& body) {
-  using Zero = std::integral_constant<int, 0>;
+/// body(rows, columns), a product's tiles as constants.
+template <class Body>
+void with_tiles_of(int row_tiles, int column_tiles, const Body& body) {
   using One = std::integral_constant<int, 1>;
-  body(Zero(), Zero());
-  if constexpr (kColumnTiles == 2) body(Zero(), One());
-  if constexpr (kRowTiles == 2) body(One(), Zero());
-  if constexpr (kRowTiles == 2 && kColumnTiles == 2) body(One(), One());
+  using Two = std::integral_constant<int, 2>;
+  if (row_tiles == 2) {
+    if (column_tiles == 2) return body(Two(), Two());
+    return body(Two(), One());
+  }
+  if (column_tiles == 2) return body(One(), Two());
+  body(One(), One());
 }
 
 template <class Tiles, int kRow>
@@ -34,8 +36,40 @@ void load_left(const BlockProduct& product, std::int64_t depth) {
   }
 }
 
+template <class Tiles, int kRow, int kColumn>
+void begin_sum(const BlockProduct& product, const SumTiles* unfinished) {
+  if (unfinished) {
+    Tiles::template store_sum<kRow, kColumn>(unfinished->tile(kRow, kColumn), unfinished->stride);
+  }
+  if (product.accumulate) {
+    Tiles::template load_sum<kRow, kColumn>(product.sum_tiles().tile(kRow, kColumn),
+                                            product.sums_stride);
+  } else {
+    Tiles::template zero_sum<kRow, kColumn>();
+  }
+  Tiles::template multiply<kRow, kColumn>();
+}
+
+/// The first depth. Operands are loaded before any sum is stored, so that they do not wait for it;
+/// and each sum is stored, loaded and multiplied by itself, so that the products of the others go
+/// on. `unfinished` is null or has the same tiles.
 template <class Tiles, int kRowTiles, int kColumnTiles>
-void add_depth_of(const BlockProduct& product, std::int64_t depth) {
+void begin_of(const BlockProduct& product, const SumTiles* unfinished, const Beside& beside) {
+  load_left<Tiles, 0>(product, 0);
+  Tiles::template load_right<0>(product.right_tile(0, 0));
+  if constexpr (kColumnTiles == 2) Tiles::template load_right<1>(product.right_tile(0, 1));
+  if constexpr (kRowTiles == 2) load_left<Tiles, 1>(product, 0);
+  begin_sum<Tiles, 0, 0>(product, unfinished);
+  if constexpr (kColumnTiles == 2) begin_sum<Tiles, 0, 1>(product, unfinished);
+  beside();
+  if constexpr (kRowTiles == 1) return;
+  begin_sum<Tiles, kRowTiles - 1, 0>(product, unfinished);
+  if constexpr (kColumnTiles == 2) begin_sum<Tiles, kRowTiles - 1, 1>(product, unfinished);
+  beside();
+}
+
+template <class Tiles, int kRowTiles, int kColumnTiles>
+void add_depth_of(const BlockProduct& product, std::int64_t depth, const Beside& beside) {
   load_left<Tiles, 0>(product, depth);
   Tiles::template load_right<0>(product.right_tile(depth, 0));
   Tiles::template multiply<0, 0>();
@@ -43,85 +77,50 @@ void add_depth_of(const BlockProduct& product, std::int64_t depth) {
     Tiles::template load_right<1>(product.right_tile(depth, 1));
     Tiles::template multiply<0, 1>();
   }
-  if constexpr (kRowTiles == 2) {
-    load_left<Tiles, 1>(product, depth);
-    Tiles::template multiply<1, 0>();
-  }
-  if constexpr (kRowTiles == 2 && kColumnTiles == 2) Tiles::template multiply<1, 1>();
+  beside();
+  if constexpr (kRowTiles == 1) return;
+  load_left<Tiles, kRowTiles - 1>(product, depth);
+  Tiles::template multiply<kRowTiles - 1, 0>();
+  if constexpr (kColumnTiles == 2) Tiles::template multiply<kRowTiles - 1, 1>();
+  beside();
 }
 
 template <class Tiles, int kRowTiles, int kColumnTiles>
-void finish_of(const BlockProduct& product) {
-  for_each_sum<kRowTiles, kColumnTiles>([&](auto r, auto c) {
-    Tiles::template store_sum<r(), c()>(product.sums_tile(r(), c()), product.sums_stride);
-  });
-}
-
-/// The operands are loaded before any sum is stored, so that they do not wait for it; and each sum
-/// is stored, loaded and multiplied by itself, so that the products of the others go on.
-/// `unfinished` is null or has the same tiles.
-template <class Tiles, int kRowTiles, int kColumnTiles>
-void begin_of(const BlockProduct& product, const BlockProduct* unfinished) {
-  load_left<Tiles, 0>(product, 0);
-  Tiles::template load_right<0>(product.right_tile(0, 0));
-  if constexpr (kColumnTiles == 2) Tiles::template load_right<1>(product.right_tile(0, 1));
-  if constexpr (kRowTiles == 2) load_left<Tiles, 1>(product, 0);
-  for_each_sum<kRowTiles, kColumnTiles>([&](auto r, auto c) {
-    if (unfinished) {
-      Tiles::template store_sum<r(), c()>(unfinished->sums_tile(r(), c()), unfinished->sums_stride);
-    }
-    if (product.accumulate) {
-      Tiles::template load_sum<r(), c()>(product.sums_tile(r(), c()), product.sums_stride);
-    } else {
-      Tiles::template zero_sum<r(), c()>();
-    }
-    Tiles::template multiply<r(), c()>();
-  });
-}
-
-/// body(rows, columns), the product's tiles as constants.
-template <class Body>
-void with_tiles_of(const BlockProduct& product, const Body& body) {
+void finish_of(const SumTiles& sums) {
+  const auto store = [&](auto r, auto c) {
+    Tiles::template store_sum<r(), c()>(sums.tile(r(), c()), sums.stride);
+  };
+  using Zero = std::integral_constant<int, 0>;
   using One = std::integral_constant<int, 1>;
-  using Two = std::integral_constant<int, 2>;
-  if (product.row_tiles == 2) {
-    if (product.column_tiles == 2) return body(Two(), Two());
-    return body(Two(), One());
-  }
-  if (product.column_tiles == 2) return body(One(), Two());
-  body(One(), One());
+  store(Zero(), Zero());
+  if constexpr (kColumnTiles == 2) store(Zero(), One());
+  if constexpr (kRowTiles == 2) store(One(), Zero());
+  if constexpr (kRowTiles == 2 && kColumnTiles == 2) store(One(), One());
 }
 
 // What a TileUnit points to. g++ 12 does not know that _tile_loadd reads memory: what was written
 // before must be there.
 
 template <class Tiles>
-void finish(const BlockProduct& product) {
-  with_tiles_of(product,
-                [&](auto rows, auto columns) { finish_of<Tiles, rows(), columns()>(product); });
+void finish(const SumTiles& sums) {
+  with_tiles_of(sums.row_tiles, sums.column_tiles,
+                [&](auto rows, auto columns) { finish_of<Tiles, rows(), columns()>(sums); });
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 template <class Tiles>
-void begin(const BlockProduct& product, const BlockProduct* unfinished) {
+void multiply(const BlockProduct& product, const SumTiles& unfinished, const Beside& beside) {
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (unfinished && (unfinished->row_tiles != product.row_tiles ||
-                     unfinished->column_tiles != product.column_tiles)) {
-    finish<Tiles>(*unfinished);
-    unfinished = nullptr;
-  }
-  with_tiles_of(product, [&](auto rows, auto columns) {
-    begin_of<Tiles, rows(), columns()>(product, unfinished);
+  const bool replaces =
+      unfinished.row_tiles == product.row_tiles && unfinished.column_tiles == product.column_tiles;
+  if (unfinished.row_tiles != 0 && !replaces) finish<Tiles>(unfinished);
+  with_tiles_of(product.row_tiles, product.column_tiles, [&](auto rows, auto columns) {
+    begin_of<Tiles, rows(), columns()>(product, replaces ? &unfinished : nullptr, beside);
+    for (std::int64_t depth = 1; depth < product.depth_tiles; ++depth) {
+      add_depth_of<Tiles, rows(), columns()>(product, depth, beside);
+    }
   });
   std::atomic_signal_fence(std::memory_order_seq_cst);
-}
-
-template <class Tiles>
-void add_depth(const BlockProduct& product, std::int64_t depth) {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  with_tiles_of(product, [&](auto rows, auto columns) {
-    add_depth_of<Tiles, rows(), columns()>(product, depth);
-  });
 }
 
 }  // namespace

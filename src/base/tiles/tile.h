@@ -27,6 +27,19 @@ constexpr std::int64_t packed_index(std::int64_t depth, std::int64_t column) {
   return depth / 2 * (2 * kColumns) + 2 * column + depth % 2;
 }
 
+/// Up to two by two tiles of sums in memory.
+struct SumTiles {
+  int row_tiles;
+  int column_tiles;
+  float* data;
+  std::int64_t stride;         ///< of a tile's rows
+  std::int64_t column_stride;  ///< elements from a column of tiles to the next
+
+  float* tile(int row, int column) const {
+    return data + row * kRows * stride + column * column_stride;
+  }
+};
+
 /// sums [row_tiles, column_tiles] = or += left [row_tiles, depth_tiles] right [depth_tiles,
 /// column_tiles], in tiles: what a unit computes without leaving its registers. Four tiles of sums,
 /// two of left and two of right are the eight that there are, and each tile that is loaded serves
@@ -60,8 +73,8 @@ struct BlockProduct {
   const bfloat16* right_tile(std::int64_t depth, int column) const {
     return right + column * right_tile_stride + depth * kTileElements;
   }
-  float* sums_tile(int row, int column) const {
-    return sums + row * kRows * sums_stride + column * sums_column_stride;
+  SumTiles sum_tiles() const {
+    return {row_tiles, column_tiles, sums, sums_stride, sums_column_stride};
   }
 };
 

@@ -178,7 +178,7 @@ class TileWalk {
  public:
   TileWalk(const GradientCall& call, const KeyTile& tile, const PackedBlocks& packed,
            GradientScratch& scratch)
-      : call_(call), tile_(tile), packed_(packed), scratch_(scratch), stream_(call.tile.unit) {
+      : call_(call), tile_(tile), packed_(packed), scratch_(scratch), session_(call.tile.unit) {
     for (WeighedStrip& strip : scratch.weighed) strip.parts = 0;
   }
 
@@ -211,7 +211,7 @@ class TileWalk {
   void finish() {
     take_in(nullptr);
     begin_turn();
-    InterleavedProducts(stream_, products(nullptr, 0, weighed_count())).run_all();
+    multiply_all(session_, products(nullptr, 0, weighed_count()));
     finish_weighed(nullptr);
   }
 
@@ -257,10 +257,7 @@ class TileWalk {
     WeighedStrip& here = scratch_.weighed[here_];
     const GradientStrip* current = current_;
     current_ = next;
-    if (current == nullptr) {
-      InterleavedProducts(stream_, products(next, 0, 0)).run_all();
-      return stream_.finish();
-    }
+    if (current == nullptr) return multiply_all(session_, products(next, 0, 0));
     const bool is_first = here.parts == 0;
     if (is_first) begin_turn();
     here.add(*current);
@@ -268,9 +265,10 @@ class TileWalk {
     const std::int64_t all = weighed_count();
     const std::int64_t begin = is_first ? 0 : all / 2;
     const std::int64_t end = is_last ? all : all / 2;
-    InterleavedProducts<BackwardProducts> between(stream_, products(next, begin, end));
-    differentiate_strip(call_, *current, between, here);
-    if (begin == end) stream_.finish();  // nothing took the place of the dot products
+    complete_dots(call_.tile, *current);
+    StripDifferentiation differentiation(call_.tile, *current, here);
+    multiply_beside(session_, products(next, begin, end), differentiation);
+    if (begin == end) session_.finish();  // nothing took the place of the dot products
     if (is_last) finish_weighed(here.met);
   }
 
@@ -290,7 +288,7 @@ class TileWalk {
       const bool finite = *strip.met->packed.finite &&
                           scratch_.finite_keys[static_cast<std::size_t>(strip.strip())];
       const bool leaves = call_.backward.wants_query() && strip.met != next;
-      if (!finite || leaves || next == nullptr) stream_.finish();
+      if (!finite || leaves || next == nullptr) session_.finish();
       if (!finite) add_special_products(call_, strip, scratch_);
       if (leaves) leave(*strip.met);
       strip.parts = 0;
@@ -309,7 +307,7 @@ class TileWalk {
   const KeyTile& tile_;
   const PackedBlocks& packed_;
   GradientScratch& scratch_;
-  ProductStream stream_;
+  tiles::TileSession session_;
   std::array<std::optional<MetBlock>, kMetBlocks> met_;
   std::size_t next_met_ = 0;
   std::size_t next_strip_ = 0;

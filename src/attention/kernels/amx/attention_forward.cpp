@@ -111,33 +111,6 @@ class StripWalk {
   std::int64_t next_, block_end_;  ///< keys of the block in the chunk
 };
 
-/// Scores become weights, while `products` are taken. Where a shift was moved, returns true, and
-/// `rescales` [kQueryRows] is what the context so far is to be multiplied by.
-bool weigh_strip(const TileCall& call, const HeadPlace& place, const Strip& strip,
-                 InterleavedProducts<ForwardProducts>& products, float* rescales) {
-  if (!call.weighs_products) finish_scores(call, strip, nullptr);
-  if (!strip.is_whole() || !strip.block->sees_all_of(strip.keys)) hide_outside(call, place, strip);
-  const float log2_unit = call.score_unit() * kLog2E;
-  const V unit = hn::Set(D(), log2_unit);
-  constexpr std::int64_t kPieces = kStripKeys / kPieceKeys;
-  const std::int64_t pieces = strip.block->query_tiles() * kPieces;
-  std::fill_n(rescales, kQueryRows, 1.0f);
-  bool rescale = false;
-  for (std::int64_t piece = 0; piece < pieces; ++piece) {
-    const std::int64_t tile = piece / kPieces;
-    const std::int64_t key = piece % kPieces * kPieceKeys;
-    for_each_lanes([&](std::int64_t lane) HWY_ATTR {
-      const std::int64_t query = tile * tiles::kColumns + lane;
-      if (key == 0) {
-        rescale |= move_shifts(strip, log2_unit, query, largest_scores(strip, query), rescales);
-      }
-      weigh_piece(strip, unit, key, query);
-    });
-    products.run_beside_one_of(pieces);
-  }
-  return rescale;
-}
-
 /// What packing left out: values that are NaN or infinite, for the queries that see them.
 void add_special_values(const TileCall& call, const KeySource& values, const ForwardTask& task,
                         const Strip& strip) {
@@ -175,41 +148,48 @@ void rescale_context(const TileCall& call, const ForwardBlock& block, const floa
   }
 }
 
+/// Scores are what weights are made of: all that stands between the products and that is done.
+void complete_scores(const TileCall& call, const HeadPlace& place, const Strip& strip) {
+  if (!call.weighs_products) finish_scores(call, strip, nullptr);
+  if (!strip.is_whole() || !strip.block->sees_all_of(strip.keys)) hide_outside(call, place, strip);
+}
+
 /// Online softmax (Milakov and Gimelshein 2018; Dao 2022) of blocks of queries over strips of keys:
 /// while a strip is weighed, the scores of the next are computed, and the context of the one before
 /// is added.
 void meet_keys(const TileCall& call, const KeySource& values, const ForwardTask& task,
                StripWalk& walk, ForwardScratch& scratch) {
-  ProductStream stream(call.unit);
+  tiles::TileSession session(call.unit);
   const auto products = [&](const Strip* next, const Strip* previous) {
-    return InterleavedProducts(stream, ForwardProducts(call, task.packed, next, previous));
+    return ForwardProducts(call, task.packed, next, previous);
   };
   const auto finish_context = [&](const Strip* strip) {
     if (!strip) return;
     strip->block->begun = true;
     if (task.packed.finite_values[strip->index()]) return;
-    stream.finish();
+    session.finish();
     add_special_values(call, values, task, *strip);
   };
   alignas(64) float rescales[kQueryRows];
   Strip* current = walk.advance_to(scratch.strips[0]);
-  products(current, nullptr).run_all();
-  stream.finish();
+  multiply_all(session, products(current, nullptr));
   std::optional<Strip> last;  // a copy: `next` takes its place, all but its weights
   for (std::size_t i = 1; current; i = 1 - i) {
     const Strip* previous = last ? &*last : nullptr;
     Strip* next = walk.advance_to(scratch.strips[i]);
-    InterleavedProducts<ForwardProducts> between = products(next, previous);
-    const bool rescale = weigh_strip(call, task.place, *current, between, rescales);
+    complete_scores(call, task.place, *current);
+    StripWeighing weighing(*current, call.score_unit() * kLog2E, rescales);
+    multiply_beside(session, products(next, previous), weighing);
     finish_context(previous);
-    if (!previous || rescale) stream.finish();
-    if (rescale && current->block->begun) rescale_context(call, *current->block, rescales);
+    if (!previous || weighing.rescales()) session.finish();
+    if (weighing.rescales() && current->block->begun) {
+      rescale_context(call, *current->block, rescales);
+    }
     last = *current;
     current = next;
   }
   if (!last) return;
-  products(nullptr, &*last).run_all();
-  stream.finish();
+  multiply_all(session, products(nullptr, &*last));
   finish_context(&*last);
 }
 
@@ -223,8 +203,7 @@ void finish_block(const TileCall& call, const ForwardArguments& arguments, const
     const std::int64_t first = tile * tiles::kColumns;
     for (std::int64_t r = first; r < std::min(block.rows, first + tiles::kColumns); ++r) {
       const auto lane = static_cast<std::size_t>(r);
-      const SoftmaxState<float> state = {block.state.shifts[lane] * call.score_unit(),
-                                         block.state.sums[lane]};
+      const SoftmaxState<float> state = {block.state.shifts[lane] / kLog2E, block.state.sums[lane]};
       finish_row(arguments, task.place, block.first_query + r, task.sink, state,
                  call.shape.value_dim, rows + (r - first) * call.value_width);
     }

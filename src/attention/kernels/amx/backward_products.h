@@ -102,28 +102,29 @@ class BackwardProducts {
         scratch_(scratch),
         next_(next),
         weighed_(call, scratch, weighed),
-        dots_(next ? 2 * kRowPairs : 0),
+        dot_rows_(next ? kStripRowTiles : 0),
         begin_(begin),
         end_(end) {}
 
   std::int64_t steps() const {
-    std::int64_t steps = dots_ / 2 * (call_.head.depth_tiles + call_.value.depth_tiles);
+    std::int64_t steps = dot_rows_ / 2 * (call_.head.depth_tiles + call_.value.depth_tiles);
     for (std::int64_t i = begin_; i < end_; ++i) steps += weighed_.steps_of(i);
     return steps;
   }
-  tiles::BlockProduct operator[](std::int64_t i) const {
-    if (i >= dots_) return weighed_[begin_ + i - dots_];
-    if (i < kRowPairs) {
-      return dot_product(call_.head.depth_tiles, scratch_.keys, next_->block->query, next_->scores,
-                         2 * i);
+  template <class Body>
+  void for_each(const Body& body) const {
+    for (std::int64_t row = 0; row < dot_rows_; row += 2) {
+      body(dot_product(call_.head.depth_tiles, scratch_.keys, next_->block->query, next_->scores,
+                       row));
     }
-    return dot_product(call_.value.depth_tiles, scratch_.values, next_->block->grad_out,
-                       next_->grad_weights, 2 * (i - kRowPairs));
+    for (std::int64_t row = 0; row < dot_rows_; row += 2) {
+      body(dot_product(call_.value.depth_tiles, scratch_.values, next_->block->grad_out,
+                       next_->grad_weights, row));
+    }
+    for (std::int64_t i = begin_; i < end_; ++i) body(weighed_[i]);
   }
 
  private:
-  static constexpr std::int64_t kRowPairs = kStripRowTiles / 2;
-
   tiles::BlockProduct dot_product(std::int64_t depth_tiles, const bfloat16* packed_keys,
                                   const bfloat16* queries, float* sums,
                                   std::int64_t row_tile) const {
@@ -137,7 +138,7 @@ class BackwardProducts {
   const GradientScratch& scratch_;
   const GradientStrip* next_;
   GradientProducts weighed_;
-  std::int64_t dots_;  ///< products of both kinds
+  std::int64_t dot_rows_;  ///< of tiles
   std::int64_t begin_, end_;
 };
 

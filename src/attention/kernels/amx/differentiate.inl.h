@@ -54,27 +54,6 @@ HWY_INLINE Differentiated differentiate_vector(const GradientStrip& strip, V uni
   return {hn::IfThenZeroElse(hidden, kept), hn::IfThenZeroElse(hidden, grad_score)};
 }
 
-/// kPieceKeys keys of a strip for a vector of queries, the first being `query` of the part.
-HWY_INLINE void differentiate_piece(const GradientStrip& strip, V unit, std::int64_t first_key,
-                                    std::int64_t query, const WeighedStrip& to) {
-  const D d;
-  const BlockPart& part = *strip.block;
-  const QueryLanes queries = {hn::LoadU(d, part.lse + query), hn::LoadU(d, part.delta + query)};
-  bfloat16* turned = to.grad_turned + part.part * kStripScores + weight_index(first_key, query);
-  for (std::int64_t key = 0; key < kPieceKeys; key += 2) {
-    const std::int64_t i = score_index(first_key + key, query);
-    const Differentiated even = differentiate_vector(strip, unit, queries, i);
-    const Differentiated odd = differentiate_vector(strip, unit, queries, i + tiles::kColumns);
-    const std::int64_t row = row_index(part.part, first_key + key, query);
-    store_rounded(even.weight, to.weights + row);
-    store_rounded(odd.weight, to.weights + row + tiles::kDepth);
-    store_rounded(even.grad_score, to.grad_scores + row);
-    store_rounded(odd.grad_score, to.grad_scores + row + tiles::kDepth);
-    hn::StoreU(rounded_pairs(even.grad_score, odd.grad_score), d,
-               reinterpret_cast<float*>(turned + key * tiles::kColumns));
-  }
-}
-
 /// Where the other tile of queries of the part would be empty, it takes part in sums over queries.
 inline void clear_absent_tile(const BlockPart& part, const WeighedStrip& to) {
   if (part.query_tiles() == kQueryTiles) return;
@@ -85,29 +64,62 @@ inline void clear_absent_tile(const BlockPart& part, const WeighedStrip& to) {
   }
 }
 
-/// Dot products become what enters the gradients, while `products` are taken.
-template <class Products>
-void differentiate_strip(const GradientCall& call, const GradientStrip& strip, Products& products,
-                         const WeighedStrip& to) {
-  const TileCall& tile_call = call.tile;
+/// Dot products are what gradients of scores are made of: all that stands before is done.
+inline void complete_dots(const TileCall& call, const GradientStrip& strip) {
   const BlockPart& part = *strip.block;
-  if (!tile_call.weighs_products) finish_scores(tile_call, strip, strip.slopes);
+  if (!call.weighs_products) finish_scores(call, strip, strip.slopes);
   const bool is_whole = strip.is_whole() && part.rows == part.query_tiles() * tiles::kColumns;
   if (!is_whole || !part.sees_all_of(strip.keys)) {
-    hide_outside(tile_call, strip.met->queries.place, strip);
-  }
-  clear_absent_tile(part, to);
-  const V unit = hn::Set(D(), tile_call.score_unit());
-  constexpr std::int64_t kPieces = kStripKeys / kPieceKeys;
-  const std::int64_t pieces = part.query_tiles() * kPieces;
-  for (std::int64_t piece = 0; piece < pieces; ++piece) {
-    for_each_lanes([&](std::int64_t lane) HWY_ATTR {
-      differentiate_piece(strip, unit, piece % kPieces * kPieceKeys,
-                          piece / kPieces * tiles::kColumns + lane, to);
-    });
-    products.run_beside_one_of(pieces);
+    hide_outside(call, strip.met->queries.place, strip);
   }
 }
+
+/// Makes of a strip what enters the gradients, piece after piece.
+class StripDifferentiation {
+ public:
+  StripDifferentiation(const TileCall& call, const GradientStrip& strip, const WeighedStrip& to)
+      : strip_(strip), to_(to), unit_(call.score_unit()) {
+    clear_absent_tile(*strip.block, to);
+  }
+
+  std::int64_t pieces() const { return strip_.block->query_tiles() * kPieces; }
+
+  HWY_NOINLINE void next() {
+    const std::int64_t key = piece_ % kPieces * kPieceKeys;
+    const std::int64_t tile = piece_ / kPieces;
+    ++piece_;
+    for_each_lanes([&](std::int64_t lane)
+                       HWY_ATTR { differentiate_piece(key, tile * tiles::kColumns + lane); });
+  }
+
+ private:
+  static constexpr std::int64_t kPieces = kStripKeys / kPieceKeys;  ///< of a tile of queries
+
+  HWY_INLINE void differentiate_piece(std::int64_t first_key, std::int64_t query) {
+    const D d;
+    const V unit = hn::Set(d, unit_);
+    const BlockPart& part = *strip_.block;
+    const QueryLanes queries = {hn::LoadU(d, part.lse + query), hn::LoadU(d, part.delta + query)};
+    bfloat16* turned = to_.grad_turned + part.part * kStripScores + weight_index(first_key, query);
+    for (std::int64_t key = 0; key < kPieceKeys; key += 2) {
+      const std::int64_t i = score_index(first_key + key, query);
+      const Differentiated even = differentiate_vector(strip_, unit, queries, i);
+      const Differentiated odd = differentiate_vector(strip_, unit, queries, i + tiles::kColumns);
+      const std::int64_t row = row_index(part.part, first_key + key, query);
+      store_rounded(even.weight, to_.weights + row);
+      store_rounded(odd.weight, to_.weights + row + tiles::kDepth);
+      store_rounded(even.grad_score, to_.grad_scores + row);
+      store_rounded(odd.grad_score, to_.grad_scores + row + tiles::kDepth);
+      hn::StoreU(rounded_pairs(even.grad_score, odd.grad_score), d,
+                 reinterpret_cast<float*>(turned + key * tiles::kColumns));
+    }
+  }
+
+  const GradientStrip& strip_;
+  const WeighedStrip& to_;
+  float unit_;
+  std::int64_t piece_ = 0;
+};
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

@@ -16,19 +16,26 @@ class ForwardProducts {
         packed_(packed),
         next_(next),
         previous_(previous),
-        scores_(next ? kStripRowTiles / 2 : 0),
-        contexts_(previous ? ceil_div(call.value_tiles, 2) : 0) {}
+        score_rows_(next ? kStripRowTiles : 0),
+        context_rows_(previous ? call.value_tiles : 0) {}
 
-  std::int64_t steps() const { return scores_ * call_.depth_tiles + contexts_ * kStripDepthTiles; }
-  tiles::BlockProduct operator[](std::int64_t i) const {
-    if (i >= scores_) return context_product(2 * (i - scores_));
-    const std::int64_t strip = kStripRowTiles * call_.depth_tiles * tiles::kTileElements;
-    return strip_product(call_.depth_tiles, next_->block->query_tiles(),
-                         packed_.keys + next_->index() * strip, next_->block->query, next_->scores,
-                         2 * i);
+  std::int64_t steps() const {
+    return score_rows_ / 2 * call_.depth_tiles + ceil_div(context_rows_, 2) * kStripDepthTiles;
+  }
+  template <class Body>
+  void for_each(const Body& body) const {
+    for (std::int64_t row = 0; row < score_rows_; row += 2) body(score_product(row));
+    for (std::int64_t row = 0; row < context_rows_; row += 2) body(context_product(row));
   }
 
  private:
+  tiles::BlockProduct score_product(std::int64_t row_tile) const {
+    const std::int64_t strip = kStripRowTiles * call_.depth_tiles * tiles::kTileElements;
+    return strip_product(call_.depth_tiles, next_->block->query_tiles(),
+                         packed_.keys + next_->index() * strip, next_->block->query, next_->scores,
+                         row_tile);
+  }
+
   /// context^T += value^T weights^T, for two rows of tiles, or the last one
   tiles::BlockProduct context_product(std::int64_t row_tile) const {
     constexpr std::int64_t kRow = kStripDepthTiles * tiles::kTileElements;
@@ -52,7 +59,7 @@ class ForwardProducts {
   const PackedHead& packed_;
   const Strip* next_;
   const Strip* previous_;
-  std::int64_t scores_, contexts_;  ///< products of each kind
+  std::int64_t score_rows_, context_rows_;  ///< of tiles
 };
 
 }  // namespace limelight::amx

@@ -1,64 +1,60 @@
 #pragma once
 
-#include <array>
-#include <memory>
+#include <cstdint>
 
 #include "attention/kernels/amx/score_strip.h"
 
 namespace limelight::amx {
 
-/// The thread's tiles, and memory for the product that stands in them and the one that comes next.
-class ProductStream {
- public:
-  explicit ProductStream(const tiles::TileUnit& unit) : session_(unit) {}
-
-  /// `make()` is the product.
-  template <class Make>
-  void begin(const Make& make) {
-    slot_ = 1 - slot_;
-    session_.begin(*std::construct_at(&products_[slot_], make()));
-  }
-  bool has_steps() const { return session_.has_steps(); }
-  void step() { session_.step(); }
-  void finish() { session_.finish(); }
-
- private:
-  tiles::TileSession session_;
-  std::array<tiles::BlockProduct, 2> products_;
-  std::size_t slot_ = 0;
-};
-
-/// Products that run while a strip is weighed. They have nothing to do with its weights, so a core
-/// that executes out of order computes both at once: tiles on one unit, exponentials on the others.
-/// It sees 512 instructions: so a step is one depth, 4 products and 64 cycles, and stands between
-/// two pieces of weighing of about 100 instructions.
+/// Spreads the pieces of a strip's weighing evenly over the halves of the steps that products take
+/// (see tiles::Beside). The core sees 512 instructions ahead: a half step is 2 products and 32
+/// cycles, and a piece some 100 instructions.
 ///
-/// `Products` has steps(), of all of them together, and operator[], the product.
-template <class Products>
-class InterleavedProducts {
+/// `Work` has pieces(), how many there are, and next(), which does one.
+template <class Work>
+class SpreadPieces {
  public:
-  InterleavedProducts(ProductStream& stream, const Products& products)
-      : stream_(stream), products_(products), steps_(products.steps()) {}
+  SpreadPieces(Work& work, std::int64_t half_steps)
+      : work_(work), pieces_(work.pieces()), left_(pieces_), half_steps_(half_steps) {}
 
-  /// Takes the steps that are due when one more of `pieces` is weighed.
-  void run_beside_one_of(std::int64_t pieces) {
-    for (due_ += steps_; due_ >= pieces; due_ -= pieces) take_step();
+  tiles::Beside beside() {
+    return {[](void* self) { static_cast<SpreadPieces*>(self)->do_due(); }, this};
   }
-  void run_all() { run_beside_one_of(1); }
+  void do_rest() {
+    for (; left_ > 0; --left_) work_.next();
+  }
 
  private:
-  void take_step() {
-    if (begun_ > 0 && stream_.has_steps()) return stream_.step();
-    stream_.begin([&] { return products_[begun_]; });
-    ++begun_;
+  void do_due() {
+    for (due_ += pieces_; due_ >= half_steps_ && left_ > 0; due_ -= half_steps_, --left_) {
+      work_.next();
+    }
   }
 
-  ProductStream& stream_;
-  Products products_;
-  std::int64_t steps_;
-  std::int64_t due_ = 0;  ///< of steps, in parts of a piece
-  std::int64_t begun_ = 0;
+  Work& work_;
+  std::int64_t pieces_, left_;
+  std::int64_t half_steps_;
+  std::int64_t due_ = 0;  ///< of pieces, in parts of a half step
 };
+
+/// Multiplies all `products` while `work` is done.
+///
+/// `Products` has steps(), the depths of all of them together, and for_each(body), which calls
+/// body(product).
+template <class Products, class Work>
+void multiply_beside(tiles::TileSession& session, const Products& products, Work& work) {
+  SpreadPieces<Work> pieces(work, 2 * products.steps());
+  const tiles::Beside beside = pieces.beside();
+  products.for_each([&](const tiles::BlockProduct& product) { session.multiply(product, beside); });
+  pieces.do_rest();
+}
+
+/// Multiplies all `products`, and has their sums in memory.
+template <class Products>
+void multiply_all(tiles::TileSession& session, const Products& products) {
+  products.for_each([&](const tiles::BlockProduct& product) { session.multiply(product); });
+  session.finish();
+}
 
 /// sums^T = keys queries^T, for two rows of tiles: a strip of packed keys and up to two packed
 /// tiles of queries, as scores stand.

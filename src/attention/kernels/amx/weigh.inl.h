@@ -27,13 +27,17 @@ namespace {
 HWY_INLINE V largest_scores(const Strip& strip, std::int64_t query) {
   const D d;
   const float* scores = strip.scores + score_index(0, query);
-  V even = hn::LoadU(d, scores);
-  V odd = hn::LoadU(d, scores + tiles::kColumns);
-  for (std::int64_t key = 2; key < kStripKeys; key += 2) {
-    even = hn::Max(even, hn::LoadU(d, scores + key * tiles::kColumns));
-    odd = hn::Max(odd, hn::LoadU(d, scores + (key + 1) * tiles::kColumns));
+  const auto row = [&](std::int64_t key)
+                       HWY_ATTR { return hn::LoadU(d, scores + key * tiles::kColumns); };
+  // Four chains: a maximum takes 4 cycles, and one can start in each.
+  V a = row(0), b = row(1), c = row(2), e = row(3);
+  for (std::int64_t key = 4; key < kStripKeys; key += 4) {
+    a = hn::Max(a, row(key));
+    b = hn::Max(b, row(key + 1));
+    c = hn::Max(c, row(key + 2));
+    e = hn::Max(e, row(key + 3));
   }
-  return hn::Max(even, odd);
+  return hn::Max(hn::Max(a, b), hn::Max(c, e));
 }
 
 /// How far, as a power of two, a score may stand above its query's shift. Any shift gives the same
@@ -41,59 +45,95 @@ HWY_INLINE V largest_scores(const Strip& strip, std::int64_t query) {
 /// maximum, the context is rescaled a few times in all instead of at every other strip.
 inline constexpr float kMostAboveShift = 8;
 
-/// Moves the shifts that scores stand too far above, to the scores; their sums go along. Returns
-/// whether contexts have to, by `rescales`. A query's shift depends on its own scores alone.
-inline bool move_shifts(const Strip& strip, float log2_unit, std::int64_t query, V largest,
-                        float* rescales) {
-  const D d;
-  BlockState& state = strip.block->state;
-  const V shift = hn::LoadU(d, state.shifts.data() + query);
-  const V unit = hn::Set(d, log2_unit);
-  // -infinity is above nothing, and its difference to itself is not a number.
-  const auto moves = hn::Gt(hn::Mul(hn::Sub(largest, shift), unit), hn::Set(d, kMostAboveShift));
-  if (hn::AllFalse(d, moves)) return false;
-  const V next = hn::IfThenElse(moves, largest, shift);
-  // What was weighed before the first visible score weighs 0: no factor changes it.
-  const auto had_shift = hn::And(moves, hn::Gt(shift, hn::Set(d, kMinusInfinity)));
-  const V one = hn::Set(d, 1.0f);
-  const V rescale =
-      hn::IfThenElse(had_shift, short_exp2_of(hn::Mul(hn::Sub(shift, next), unit)), one);
-  hn::StoreU(next, d, state.shifts.data() + query);
-  hn::StoreU(hn::Mul(hn::LoadU(d, state.sums.data() + query), rescale), d,
-             state.sums.data() + query);
-  hn::StoreU(rescale, d, rescales + query);
-  return !hn::AllFalse(d, had_shift);
-}
-
-/// The weights of one piece for a vector of queries: 2^((score - shift) unit), added to the sums in
-/// f32; times dropout's factors, and in bf16.
-HWY_INLINE void weigh_piece(const Strip& strip, V unit, std::int64_t first_key,
-                            std::int64_t query) {
-  const D d;
-  BlockState& state = strip.block->state;
-  V shift = hn::LoadU(d, state.shifts.data() + query);
-  // A query that has seen nothing yet has no maximum: its weights are 0, or NaN where it sees NaN.
-  shift = hn::IfThenZeroElse(hn::Eq(shift, hn::Set(d, kMinusInfinity)), shift);
-  V sum = hn::LoadU(d, state.sums.data() + query);
-  const float* scores = strip.scores + score_index(first_key, query);
-  bfloat16* weights = strip.weights + weight_index(first_key, query);
-  for (std::int64_t key = 0; key < kPieceKeys; key += 2) {
-    const float* pair_scores = scores + key * tiles::kColumns;
-    const V even_score = hn::LoadU(d, pair_scores);
-    const V odd_score = hn::LoadU(d, pair_scores + tiles::kColumns);
-    V even = short_exp2_of(hn::Mul(hn::Sub(even_score, shift), unit));
-    V odd = short_exp2_of(hn::Mul(hn::Sub(odd_score, shift), unit));
-    sum = hn::Add(sum, hn::Add(even, odd));
-    if (strip.factors != nullptr) {
-      const float* factors = strip.factors + (pair_scores - strip.scores);
-      even = hn::Mul(even, hn::LoadU(d, factors));
-      odd = hn::Mul(odd, hn::LoadU(d, factors + tiles::kColumns));
-    }
-    hn::StoreU(rounded_pairs(even, odd), d,
-               reinterpret_cast<float*>(weights + key * tiles::kColumns));
+/// Weighs a strip, piece after piece: weight = 2^(score * unit - shift), added to the sums in f32;
+/// times dropout's factors, and in bf16.
+class StripWeighing {
+ public:
+  /// `unit` makes powers of two of scores; `rescales` [kQueryRows] becomes what the context so far
+  /// is to be multiplied by.
+  StripWeighing(const Strip& strip, float unit, float* rescales)
+      : strip_(strip), unit_(unit), rescales_(rescales) {
+    std::fill_n(rescales, kQueryRows, 1.0f);
   }
-  hn::StoreU(sum, d, state.sums.data() + query);
-}
+
+  std::int64_t pieces() const { return strip_.block->query_tiles() * kPieces; }
+
+  HWY_NOINLINE void next() {
+    const std::int64_t key = piece_ % kPieces * kPieceKeys;
+    const std::int64_t tile = piece_ / kPieces;
+    ++piece_;
+    for_each_lanes([&](std::int64_t lane) HWY_ATTR {
+      const std::int64_t query = tile * tiles::kColumns + lane;
+      if (key == 0) move_shifts(query);
+      weigh_piece(key, query);
+    });
+  }
+
+  /// Whether any of the context so far is to be rescaled.
+  bool rescales() const { return any_rescale_; }
+
+ private:
+  static constexpr std::int64_t kPieces = kStripKeys / kPieceKeys;  ///< of a tile of queries
+
+  /// Moves the shifts that scores stand too far above, to the scores; their sums go along. A
+  /// query's shift depends on its own scores alone.
+  void move_shifts(std::int64_t query) {
+    const D d;
+    BlockState& state = strip_.block->state;
+    const V unit = hn::Set(d, unit_);
+    const V shift = hn::LoadU(d, state.shifts.data() + query);
+    const V largest = largest_scores(strip_, query);
+    // -infinity is above nothing, and its difference to itself is not a number.
+    const auto moves = hn::Gt(hn::MulSub(largest, unit, shift), hn::Set(d, kMostAboveShift));
+    if (hn::AllFalse(d, moves)) return;
+    const V next = hn::IfThenElse(moves, hn::Mul(largest, unit), shift);
+    // What was weighed before the first visible score weighs 0: no factor changes it.
+    const auto had_shift = hn::And(moves, hn::Gt(shift, hn::Set(d, kMinusInfinity)));
+    const V rescale =
+        hn::IfThenElse(had_shift, short_exp2_of(hn::Sub(shift, next)), hn::Set(d, 1.0f));
+    hn::StoreU(next, d, state.shifts.data() + query);
+    hn::StoreU(hn::Mul(hn::LoadU(d, state.sums.data() + query), rescale), d,
+               state.sums.data() + query);
+    hn::StoreU(rescale, d, rescales_ + query);
+    any_rescale_ |= !hn::AllFalse(d, had_shift);
+  }
+
+  HWY_INLINE void weigh_piece(std::int64_t first_key, std::int64_t query) {
+    const D d;
+    BlockState& state = strip_.block->state;
+    const V unit = hn::Set(d, unit_);
+    V shift = hn::LoadU(d, state.shifts.data() + query);
+    // A query that has seen nothing yet has no maximum: its weights are 0, or NaN where it sees
+    // NaN.
+    shift = hn::IfThenZeroElse(hn::Eq(shift, hn::Set(d, kMinusInfinity)), shift);
+    V sum = hn::LoadU(d, state.sums.data() + query);
+    const float* scores = strip_.scores + score_index(first_key, query);
+    bfloat16* weights = strip_.weights + weight_index(first_key, query);
+    const auto weight_of = [&](const float* score) HWY_ATTR {
+      return short_exp2_of(hn::MulSub(hn::LoadU(d, score), unit, shift));
+    };
+    for (std::int64_t key = 0; key < kPieceKeys; key += 2) {
+      const float* pair = scores + key * tiles::kColumns;
+      V even = weight_of(pair);
+      V odd = weight_of(pair + tiles::kColumns);
+      sum = hn::Add(sum, hn::Add(even, odd));
+      if (strip_.factors != nullptr) {
+        const float* factors = strip_.factors + (pair - strip_.scores);
+        even = hn::Mul(even, hn::LoadU(d, factors));
+        odd = hn::Mul(odd, hn::LoadU(d, factors + tiles::kColumns));
+      }
+      hn::StoreU(rounded_pairs(even, odd), d,
+                 reinterpret_cast<float*>(weights + key * tiles::kColumns));
+    }
+    hn::StoreU(sum, d, state.sums.data() + query);
+  }
+
+  const Strip& strip_;
+  float unit_;
+  float* rescales_;
+  std::int64_t piece_ = 0;
+  bool any_rescale_ = false;
+};
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
