@@ -45,7 +45,7 @@ void expect_stated_error(const AttentionCase& inputs) {
   if (inputs.spec.dropout) values /= 1 - inputs.spec.dropout->probability;
   const double rounding = 0x1p-8 * values;  // of bf16, to half of its spacing
   EXPECT_LE(largest_difference(found.out, exact.out),
-            (0x1p-9 + 0x1p-12 + 8 * scores) * values + rounding / 2 + 0x1p-126);
+            (0x1p-8 + 0x1p-12 + 8 * scores) * values + rounding / 2 + 0x1p-126);
   EXPECT_LE(largest_difference(found.lse, exact.lse), 0x1p-13 + 2 * scores + 16 * kUnit);
 }
 

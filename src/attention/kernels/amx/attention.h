@@ -16,7 +16,7 @@ namespace limelight::amx {
 // whatever strides its memory has, and whether its keys come as past or as new.
 //
 // Error against float64, with s = largest sum of |query * key| * scale of a score and u = 2^-24:
-//   out  2^-9 (a weight's rounding) + 2^-12 (twice the exponential's) + 8 u (4 + s), times the
+//   out  2^-8 (a weight's rounding) + 2^-12 (twice the exponential's) + 8 u (4 + s), times the
 //        largest |value|, and one rounding to bf16
 //   lse  2^-13 (the exponential's) + 2 u (4 + s) + 16 u
 //   gradients  2^-8 (a factor's rounding) + 2^-12 (twice the exponential's), times the sum of the
