@@ -370,10 +370,10 @@ class TileKernels {
     }
   }
   void prepare(const simd::QueryBlock& block, int thread) {
-    prepare_(call_, block, packed_[block.number], scratch(thread));
+    LIMELIGHT_DISPATCH(prepare_block)(call_, block, packed_[block.number], scratch(thread));
   }
   void differentiate(const simd::KeyTile& tile, int thread) {
-    differentiate_(call_, tile, packed_, scratch(thread));
+    LIMELIGHT_DISPATCH(differentiate_tile)(call_, tile, packed_, scratch(thread));
   }
   void store_bias_gradient() const {
     simd::store_bias_gradient(call_.backward, alone_, scratch_of_bias_);
@@ -390,9 +390,6 @@ class TileKernels {
   PackedBlocks packed_;
   std::vector<GradientScratch> scratch_of_thread_;
   std::vector<simd::BackwardScratch> scratch_of_bias_;
-  decltype(LIMELIGHT_DISPATCH(prepare_block)) prepare_ = LIMELIGHT_DISPATCH(prepare_block);
-  decltype(LIMELIGHT_DISPATCH(differentiate_tile)) differentiate_ =
-      LIMELIGHT_DISPATCH(differentiate_tile);
 };
 
 }  // namespace

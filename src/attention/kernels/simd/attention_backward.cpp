@@ -183,10 +183,12 @@ class VectorKernels {
     for (int t = 0; t < threads; ++t) scratch_of_thread_.emplace_back(call_, memory);
   }
   void prepare(const QueryBlock& block, int thread) const {
-    prepare_(call_, block, scratch_of_thread_[static_cast<std::size_t>(thread)]);
+    LIMELIGHT_DISPATCH(prepare_rows)
+    (call_, block, scratch_of_thread_[static_cast<std::size_t>(thread)]);
   }
   void differentiate(const KeyTile& tile, int thread) const {
-    differentiate_(call_, tile, scratch_of_thread_[static_cast<std::size_t>(thread)]);
+    LIMELIGHT_DISPATCH(differentiate_keys)
+    (call_, tile, scratch_of_thread_[static_cast<std::size_t>(thread)]);
   }
   void store_bias_gradient() const { simd::store_bias_gradient(call_, alone_, scratch_of_thread_); }
 
@@ -200,9 +202,6 @@ class VectorKernels {
   VectorCall& call_;
   bool alone_;
   std::vector<BackwardScratch> scratch_of_thread_;
-  decltype(LIMELIGHT_DISPATCH(prepare_rows)) prepare_ = LIMELIGHT_DISPATCH(prepare_rows);
-  decltype(LIMELIGHT_DISPATCH(differentiate_keys)) differentiate_ =
-      LIMELIGHT_DISPATCH(differentiate_keys);
 };
 
 }  // namespace
