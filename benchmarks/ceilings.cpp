@@ -57,14 +57,19 @@ float sum(const float* in, std::size_t count) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
 }
 
+struct OneProduct {
+  const tiles::BlockProduct& product;
+
+  std::int64_t steps() const { return product.depth_tiles; }
+  template <class Body>
+  void for_each(const Body& body) const {
+    body(product);
+  }
+};
+
 /// Weighs a strip while a product is taken, as a forward on tiles does.
 void multiply_and_weigh(tiles::TileSession& session, const tiles::BlockProduct& product,
                         const amx::Strip& strip) {
-  struct OneProduct {
-    const tiles::BlockProduct& product;
-    std::int64_t steps() const { return product.depth_tiles; }
-    void for_each(const auto& body) const { body(product); }
-  };
   alignas(64) float rescales[amx::kQueryRows];
   amx::HWY_NAMESPACE::StripWeighing weighing(strip, 1, rescales);
   amx::multiply_beside(session, OneProduct{product}, weighing);

@@ -13,12 +13,55 @@
 
 #include "attention/kernels/simd/narrow.inl.h"
 
+// What the kernels of every instruction set share.
+#ifndef LIMELIGHT_TILE_PRODUCT_TYPES
+#define LIMELIGHT_TILE_PRODUCT_TYPES
+namespace limelight {
+
+// One task is 256 rows times two columns of tiles. It takes the depth in pieces of 8 tiles: a piece
+// of the weight is then 2 x 8 KiB, which stays in the level-1 cache while the rows pass by, 32 at a
+// time and 16 KiB. Half of what is loaded comes from level 2: 2 KiB for 4 products of 16 cycles.
+// The sums of a task, 256 x 32 in f32, are 32 KiB and are read and written once for 32 products.
+inline constexpr std::int64_t kTaskRows = 256;
+inline constexpr std::int64_t kTaskColumns = 2 * tiles::kColumns;
+inline constexpr std::int64_t kPieceTiles = 8;
+inline constexpr std::int64_t kBlockRows = 2 * tiles::kRows;
+inline constexpr std::int64_t kRoundedRows = 16;  ///< a task of rounding x
+
+/// Rows and columns of the result that one task computes.
+struct ProductTask {
+  std::int64_t first_row, rows;
+  std::int64_t first_column, columns;
+};
+
+}  // namespace limelight
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace limelight::HWY_NAMESPACE {
 namespace {
 
 void round_row(const float* row, std::int64_t count, bfloat16* to) {
   simd::HWY_NAMESPACE::narrow_row(row, count, 1, to);
+}
+
+/// out = sums [rows, kTaskColumns] + bias (or null)
+void store_sums(const ProductTask& task, const float* sums, const float* bias,
+                std::int64_t out_width, float* out) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  alignas(64) float bias_here[kTaskColumns] = {};
+  if (bias) std::copy_n(bias + task.first_column, task.columns, bias_here);
+  for (std::int64_t r = 0; r < task.rows; ++r) {
+    float* row = out + (task.first_row + r) * out_width + task.first_column;
+    const float* sums_row = sums + r * kTaskColumns;
+    std::int64_t c = 0;
+    for (; c + lanes <= task.columns; c += lanes) {
+      hn::StoreU(hn::Add(hn::Load(d, sums_row + c), hn::Load(d, bias_here + c)), d, row + c);
+    }
+    for (; c < task.columns; ++c) row[c] = sums_row[c] + bias_here[c];
+  }
 }
 
 }  // namespace
@@ -30,16 +73,7 @@ namespace limelight {
 namespace {
 
 HWY_EXPORT(round_row);
-
-// One task is 256 rows times two columns of tiles. It takes the depth in pieces of 8 tiles: a piece
-// of the weight is then 2 x 8 KiB, which stays in the level-1 cache while the rows pass by, 32 at a
-// time and 16 KiB. Half of what is loaded comes from level 2: 2 KiB for 4 products of 16 cycles.
-// The sums of a task, 256 x 32 in f32, are 32 KiB and are read and written once for 32 products.
-constexpr std::int64_t kTaskRows = 256;
-constexpr std::int64_t kTaskColumns = 2 * tiles::kColumns;
-constexpr std::int64_t kPieceTiles = 8;
-constexpr std::int64_t kBlockRows = 2 * tiles::kRows;
-constexpr std::int64_t kRoundedRows = 16;  ///< a task of rounding x
+HWY_EXPORT(store_sums);
 
 /// x in bf16 [whole blocks of rows, whole tiles of depth], 0 beyond what there is.
 AlignedBuffer<bfloat16> rounded_rows(std::int64_t rows, std::int64_t width, std::int64_t depth,
@@ -56,47 +90,42 @@ AlignedBuffer<bfloat16> rounded_rows(std::int64_t rows, std::int64_t width, std:
   return rounded;
 }
 
-/// Rows and columns of the result that one task computes.
-struct Task {
-  std::int64_t first_row, rows;
-  std::int64_t first_column, columns;
-};
+/// Asks for a tile of each of the columns, to level 2.
+void prefetch_tile(const bfloat16* tile, int columns, std::int64_t column_stride) {
+  constexpr std::int64_t kLine = 64 / sizeof(bfloat16);
+  for (int c = 0; c < columns; ++c) {
+    for (std::int64_t i = 0; i < tiles::kTileElements; i += kLine) {
+      __builtin_prefetch(tile + c * column_stride + i, 0, 2);
+    }
+  }
+}
 
-/// Zeros to begin with.
-using TaskSums = float[kTaskRows * kTaskColumns];
-
-/// sums += x * weight over all depths. `left` is the task's rows, `right` its columns of tiles.
-void add_products(tiles::TileSession& session, std::int64_t rows, int column_tiles,
-                  std::int64_t depth_tiles, const bfloat16* left, const bfloat16* right,
-                  float* sums) {
+/// sums = x * weight over all depths. `left` is the task's rows, `right` its columns of tiles. The
+/// next piece of the weight is asked for while one is multiplied: it comes from level 3 or memory.
+void multiply_rows(tiles::TileSession& session, std::int64_t rows, int column_tiles,
+                   std::int64_t depth_tiles, const bfloat16* left, const bfloat16* right,
+                   float* sums) {
   const std::int64_t depth = depth_tiles * tiles::kDepth;
+  const std::int64_t column = depth_tiles * tiles::kTileElements;
   for (std::int64_t piece = 0; piece < depth_tiles; piece += kPieceTiles) {
+    const std::int64_t piece_tiles = std::min(kPieceTiles, depth_tiles - piece);
+    const bfloat16* right_piece = right + piece * tiles::kTileElements;
     for (std::int64_t row = 0; row < rows; row += kBlockRows) {
+      prefetch_tile(right_piece + (kPieceTiles + row / kBlockRows) * tiles::kTileElements,
+                    column_tiles, column);
       session.multiply({.row_tiles = rows - row > tiles::kRows ? 2 : 1,
                         .column_tiles = column_tiles,
-                        .depth_tiles = std::min(kPieceTiles, depth_tiles - piece),
-                        .accumulate = true,
+                        .depth_tiles = piece_tiles,
+                        .accumulate = piece > 0,
                         .left = left + row * depth + piece * tiles::kDepth,
                         .left_stride = depth,
-                        .right = right + piece * tiles::kTileElements,
-                        .right_tile_stride = depth_tiles * tiles::kTileElements,
+                        .right = right_piece,
+                        .right_tile_stride = column,
                         .sums = sums + row * kTaskColumns,
                         .sums_stride = kTaskColumns});
     }
   }
   session.finish();
-}
-
-/// out = sums + bias
-void store_sums(const Task& task, const float* sums, const float* bias, std::int64_t out_width,
-                float* out) {
-  for (std::int64_t r = 0; r < task.rows; ++r) {
-    float* row = out + (task.first_row + r) * out_width + task.first_column;
-    const float* sums_row = sums + r * kTaskColumns;
-    for (std::int64_t c = 0; c < task.columns; ++c) {
-      row[c] = sums_row[c] + (bias ? bias[task.first_column + c] : 0);
-    }
-  }
 }
 
 }  // namespace
@@ -126,20 +155,21 @@ void TileProduct::forward(const tiles::TileUnit& unit, std::int64_t rows, const 
                           const float* bias, float* out) const {
   const std::int64_t depth = depth_tiles_ * tiles::kDepth;
   const AlignedBuffer<bfloat16> left = rounded_rows(rows, in_width_, depth, x);
+  const auto store = LIMELIGHT_DISPATCH(store_sums);
   // Tasks of the same columns one after the other: they share the weight.
   const std::int64_t down = ceil_div(rows, kTaskRows);
   parallel_for(ceil_div(column_tiles_, 2) * down, [&](std::int64_t index) {
     const std::int64_t row = index % down * kTaskRows;
     const std::int64_t column_tile = index / down * 2;
     const std::int64_t column = column_tile * tiles::kColumns;
-    const Task task = {row, std::min(kTaskRows, rows - row), column,
-                       std::min(kTaskColumns, out_width_ - column)};
-    alignas(64) TaskSums sums = {};
+    const ProductTask task = {row, std::min(kTaskRows, rows - row), column,
+                              std::min(kTaskColumns, out_width_ - column)};
+    alignas(64) float sums[kTaskRows * kTaskColumns];
     tiles::TileSession session(unit);
-    add_products(session, task.rows, task.columns > tiles::kColumns ? 2 : 1, depth_tiles_,
-                 left.data() + row * depth,
-                 packed_.data() + column_tile * depth_tiles_ * tiles::kTileElements, sums);
-    store_sums(task, sums, bias, out_width_, out);
+    multiply_rows(session, task.rows, task.columns > tiles::kColumns ? 2 : 1, depth_tiles_,
+                  left.data() + row * depth,
+                  packed_.data() + column_tile * depth_tiles_ * tiles::kTileElements, sums);
+    store(task, sums, bias, out_width_, out);
   });
 }
 
