@@ -19,6 +19,7 @@ struct SensesArguments {
   std::string model;
   std::string grammar;
   std::string format = "text";
+  std::string precision = "f32";
   std::string write_text;
   std::size_t bytes = 1'000'000;
   SenseProbeOptions probe;
@@ -77,8 +78,9 @@ int write_text(const SensesArguments& arguments, const SenseGrammar& grammar) {
 }
 
 int measure(const SensesArguments& arguments, const SenseGrammar& grammar) {
-  const LoadedModel model = value_or_mistake(load_model_folder(
+  LoadedModel model = value_or_mistake(load_model_folder(
       arguments.model.empty() ? built_in_model() : std::filesystem::path(arguments.model)));
+  if (arguments.precision == "bf16") model.transformer.set_precision(Precision::bf16);
   const bool on_terminal = isatty(STDERR_FILENO) != 0;
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const SensePosition position : {SensePosition::kBefore, SensePosition::kAfter}) {
@@ -139,6 +141,11 @@ void add_senses_command(CLI::App& app, int& exit_status) {
   command->add_option("--format", arguments->format, "text or json (default text)")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");
+  command
+      ->add_option("--precision", arguments->precision,
+                   "What linear layers are computed in: f32, or bf16 on tiles (AMX; default f32)")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->type_name("TYPE");
   command
       ->add_option("--write-text", arguments->write_text,
                    "Write training text to FILE (- for standard output) instead of measuring")

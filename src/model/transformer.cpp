@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/instruction_set.h"
 #include "layers/activation.h"
 #include "layers/embedding.h"
 #include "layers/linear.h"
@@ -33,10 +34,26 @@ void check_ids(const TransformerConfig& config, std::span<const std::int32_t> id
   }
 }
 
+/// out = x * weight + bias, by tiles where the weight is packed for them.
+void linear(const LinearShape& shape, const TileProduct* packed, const float* x,
+            const float* weight, const float* bias, float* out) {
+  if (packed) return packed->forward(*tile_unit(), shape.rows, x, bias, out);
+  linear_forward(shape, x, weight, bias, out);
+}
+
 }  // namespace
 
 Transformer::Transformer(const TransformerConfig& config, AttentionOperator attention)
     : config_(config), layout_(config), buffer_(layout_.size()), attention_(std::move(attention)) {}
+
+void Transformer::set_precision(Precision precision) {
+  tile_weights_.reset();
+  if (precision == Precision::f32) return;
+  if (tile_unit() == nullptr) {
+    throw Error("precision: bf16 needs a tile unit (AMX): " + reason_for_tile_unit() + "; use f32");
+  }
+  tile_weights_.emplace(config_, parameter_views());
+}
 
 void Transformer::forward(std::span<const std::int32_t> ids, Activations& activations,
                           Recorder* recorder) const {
@@ -63,6 +80,8 @@ void Transformer::forward(std::span<const std::int32_t> ids, Activations& activa
 void Transformer::block_forward(std::int64_t layer, Activations& activations,
                                 Recorder* recorder) const {
   const BlockParameters<const float> p = parameter_views().blocks[static_cast<std::size_t>(layer)];
+  const BlockTileWeights* packed =
+      tile_weights_ ? &tile_weights_->blocks[static_cast<std::size_t>(layer)] : nullptr;
   const BlockActivations& a = activations.block(layer);
   const std::int64_t batch = activations.batch();
   const std::int64_t length = activations.length();
@@ -79,7 +98,8 @@ void Transformer::block_forward(std::int64_t layer, Activations& activations,
                      p.ln_1_bias, a.ln_1, a.ln_1_mean, a.ln_1_inverse);
   record(Door::ln_1, a.ln_1, width);
 
-  linear_forward({tokens, width, 3 * width}, a.ln_1, p.qkv_weight, p.qkv_bias, a.qkv);
+  linear({tokens, width, 3 * width}, packed ? &packed->qkv : nullptr, a.ln_1, p.qkv_weight,
+         p.qkv_bias, a.qkv);
   record(Door::qkv, a.qkv, 3 * width);
 
   attention_.forward(qkv_view<ConstTensorView>(config_, batch, length, a.qkv, QkvPart::query),
@@ -91,8 +111,8 @@ void Transformer::block_forward(std::int64_t layer, Activations& activations,
   if (recorder) recorder->record(Door::lse, layer, a.lse, batch * config_.num_heads, length);
   record(Door::context, a.context, width);
 
-  linear_forward({tokens, width, width}, a.context, p.attention_out_weight, p.attention_out_bias,
-                 branch);
+  linear({tokens, width, width}, packed ? &packed->attention_out : nullptr, a.context,
+         p.attention_out_weight, p.attention_out_bias, branch);
   record(Door::attention_out, branch, width);
   add(tokens * width, residual_in, branch, a.residual_mid);
   record(Door::residual_mid, a.residual_mid, width);
@@ -100,19 +120,22 @@ void Transformer::block_forward(std::int64_t layer, Activations& activations,
   layer_norm_forward(tokens, width, config_.layer_norm_epsilon, a.residual_mid, p.ln_2_gain,
                      p.ln_2_bias, a.ln_2, a.ln_2_mean, a.ln_2_inverse);
   record(Door::ln_2, a.ln_2, width);
-  linear_forward({tokens, width, inner}, a.ln_2, p.mlp_in_weight, p.mlp_in_bias, a.mlp_hidden);
+  linear({tokens, width, inner}, packed ? &packed->mlp_in : nullptr, a.ln_2, p.mlp_in_weight,
+         p.mlp_in_bias, a.mlp_hidden);
   record(Door::mlp_hidden, a.mlp_hidden, inner);
   gelu_forward(config_.gelu, tokens * inner, a.mlp_hidden, a.mlp_activated);
   record(Door::mlp_activated, a.mlp_activated, inner);
-  linear_forward({tokens, inner, width}, a.mlp_activated, p.mlp_out_weight, p.mlp_out_bias, branch);
+  linear({tokens, inner, width}, packed ? &packed->mlp_out : nullptr, a.mlp_activated,
+         p.mlp_out_weight, p.mlp_out_bias, branch);
   record(Door::mlp_out, branch, width);
   add(tokens * width, a.residual_mid, branch, a.residual_out);
   record(Door::residual_out, a.residual_out, width);
 }
 
 void Transformer::logits(const float* ln_f, std::int64_t rows, float* logits) const {
-  linear_forward({rows, config_.width, config_.vocab_size, /*weight_transposed=*/true}, ln_f,
-                 parameter_views().output_embedding, nullptr, logits);
+  linear({rows, config_.width, config_.vocab_size, /*weight_transposed=*/true},
+         tile_weights_ ? &tile_weights_->output : nullptr, ln_f, parameter_views().output_embedding,
+         nullptr, logits);
 }
 
 }  // namespace limelight

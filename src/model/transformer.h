@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/aligned_buffer.h"
@@ -8,9 +9,14 @@
 #include "model/attention_operator.h"
 #include "model/parameters.h"
 #include "model/recorder.h"
+#include "model/tile_weights.h"
 #include "model/transformer_config.h"
 
 namespace limelight {
+
+/// What a model's linear layers are computed in. bf16: by the tile unit (AMX), weights and inputs
+/// rounded to 8 digits and summed in f32; see TileProduct for the error of one layer.
+enum class Precision : std::uint8_t { f32, bf16 };
 
 /// A GPT-2 transformer: a configuration, its parameters in one buffer, and the attention that it
 /// runs on. forward() and the other const methods may be called from several threads, each with
@@ -28,6 +34,11 @@ class Transformer {
   Parameters<const float> parameter_views() const {
     return parameters_in<const float>(config_, layout_, buffer_.data());
   }
+
+  /// What forward() and logits() compute linear layers in; f32 until this is called. bf16 takes the
+  /// parameters as they are now: what changes later has no effect on it. backward() is in f32.
+  /// Throws Error where the machine has no tile unit, and says why.
+  void set_precision(Precision precision);
 
   /// Runs token ids [batch, length] through every block and the final norm, into `activations`.
   /// Throws Error when the ids do not fit the activations, the vocabulary or the context window.
@@ -52,6 +63,7 @@ class Transformer {
   ParameterLayout layout_;
   AlignedBuffer<float> buffer_;
   AttentionOperator attention_;
+  std::optional<TileWeights> tile_weights_;  ///< in bf16 alone
 };
 
 }  // namespace limelight
