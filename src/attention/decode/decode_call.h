@@ -41,19 +41,12 @@ class CacheRows {
 
   /// Where key j of a sequence lies.
   struct Place {
-    std::int64_t batch, index;  ///< of the table
     std::int64_t block, row;
   };
   Place place(std::int64_t batch, std::int64_t j) const {
     const std::int64_t index = j / block_size_;
-    return {batch, index, block(batch, index), j - index * block_size_};
+    return {block(batch, index), j - index * block_size_};
   }
-  /// The key after it, which there must be.
-  void advance(Place& place) const {
-    if (++place.row < block_size_) return;
-    place = {place.batch, place.index + 1, block(place.batch, place.index + 1), 0};
-  }
-
   /// The row at a place in elements of `view`: key, value or one of their scales.
   static std::int64_t offset(const ConstTensorView& view, std::int64_t kv_head,
                              const Place& place) {

@@ -1,5 +1,6 @@
 // Products of a few rows of f32 with rows of a cache of any type, where these lie: nothing is
-// packed or transposed.
+// packed or transposed. The rows of f32 stand in the order in which the cache's are read: see
+// place_in_pair.
 //
 // Included once for each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE.
 
@@ -23,9 +24,14 @@ namespace limelight::simd {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Eight accumulators, which keep both multiply-add units busy (see small_product.inl.h), leave
-// registers for what is multiplied also where there are 16.
+// Accumulators of a product: eight keep both multiply-add units busy (see small_product.inl.h), and
+// leave registers for what is multiplied where there are 16; where there are 32, sixteen halve how
+// often queries and weights are loaded.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4
 inline constexpr int kAccumulators = 8;
+#else
+inline constexpr int kAccumulators = 16;
+#endif
 
 /// The first `count` elements of a row as a vector, and zeros: for what is left of a row behind its
 /// last whole vector.
@@ -43,69 +49,117 @@ HWY_INLINE void prefetch_row(const T* row, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += kLine) hwy::Prefetch(row + i);
 }
 
-/// sums[a] = the sum of the lanes of vectors[a], for four of them: within each block of four lanes
-/// (l0 + l2) + (l1 + l3), and then block after block.
-HWY_INLINE void sum_lanes_of_four(V a, V b, V c, V e, float* sums) {
+/// Where Highway has no blocks to move about, and where there is one alone.
 #if HWY_TARGET == HWY_SCALAR
-  const V vectors[] = {a, b, c, e};
+HWY_INLINE void sum_lanes_of_four(const V* vectors, float* sums) {
   for (int i = 0; i < 4; ++i) sums[i] = hn::GetLane(vectors[i]);
+}
 #else
+/// Of four vectors, in each block of four lanes the sum of that block of each: (l0 + l2) + (l1 +
+/// l3).
+HWY_INLINE V sums_of_blocks(const V* vectors) {
   const D d;
   const auto fold = [d](V x, V y) HWY_ATTR {
     return hn::Add(hn::InterleaveLower(d, x, y), hn::InterleaveUpper(d, x, y));
   };
   // Each block: a0+a2 c0+c2 a1+a3 c1+c3, the same of b and e; then a b c e.
-  const V blocks = fold(fold(a, c), fold(b, e));
+  return fold(fold(vectors[0], vectors[2]), fold(vectors[1], vectors[3]));
+}
+
+/// Their sums, block after block.
+HWY_INLINE void sum_lanes_of_four(const V* vectors, float* sums) {
   alignas(64) float lanes[kLaneMultiple];
-  hn::Store(blocks, d, lanes);
+  hn::Store(sums_of_blocks(vectors), D(), lanes);
   const hn::Full128<float> block;
   auto sum = hn::Load(block, lanes);
-  for (std::size_t l = 4; l < hn::Lanes(d); l += 4) sum = hn::Add(sum, hn::Load(block, lanes + l));
+  for (std::size_t l = 4; l < hn::Lanes(D()); l += 4)
+    sum = hn::Add(sum, hn::Load(block, lanes + l));
   hn::StoreU(sum, block, sums);
+}
 #endif
+
+/// sums[i] = the sum of the lanes of vectors[i], for all kAccumulators.
+HWY_INLINE void sum_lanes(const V* vectors, float* sums) {
+  for (int i = 0; i < kAccumulators; i += 4) sum_lanes_of_four(vectors + i, sums + i);
 }
 
 /// scores[r][j] = queries row r . keys[j] for kRows rows (`query_stride` apart) and keys first to
 /// first + kAccumulators / kRows - 1. An element is one chain of multiply-adds in each lane over
 /// the row in order, whatever kRows is.
 template <int kRows, class T>
-HWY_INLINE void dot_group(std::int64_t dim, const float* queries, std::int64_t query_stride,
-                          const T* const* keys, float* scores, std::int64_t score_stride) {
-  constexpr int kKeys = kAccumulators / kRows;
-  const D d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  V acc[kRows * kKeys];
-  HWY_UNROLL(8)
-  for (int a = 0; a < kRows * kKeys; ++a) acc[a] = hn::Zero(d);
-  std::int64_t i = 0;
-  for (; i + lanes <= dim; i += lanes) {
-    V key[kKeys];
-    HWY_UNROLL(8)
-    for (int j = 0; j < kKeys; ++j) key[j] = widen(keys[j] + i);
-    HWY_UNROLL(8)
-    for (int r = 0; r < kRows; ++r) {
-      const V query = hn::LoadU(d, queries + r * query_stride + i);
-      HWY_UNROLL(8)
-      for (int j = 0; j < kKeys; ++j) {
-        acc[r * kKeys + j] = hn::MulAdd(query, key[j], acc[r * kKeys + j]);
-      }
+class DotGroup {
+ public:
+  static constexpr int kKeys = kAccumulators / kRows;
+
+  HWY_INLINE DotGroup(std::int64_t dim, const float* queries, std::int64_t query_stride)
+      : dim_(dim), queries_(queries), query_stride_(query_stride) {}
+
+  HWY_INLINE void multiply(const T* const* keys, float* scores, std::int64_t score_stride) const {
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
+    V acc[kAccumulators];
+    HWY_UNROLL(16)
+    for (int a = 0; a < kAccumulators; ++a) acc[a] = hn::Zero(D());
+    std::int64_t i = 0;
+    for (; i + 2 * lanes <= dim_; i += 2 * lanes) add_pair(keys, i, acc);
+    for (; i + lanes <= dim_; i += lanes) {
+      add_vector(keys, i, acc, [](const T* from) HWY_ATTR { return widen(from); });
     }
+    if (i < dim_) {
+      const std::int64_t rest = dim_ - i;
+      add_vector(keys, i, acc, [rest](const T* from) HWY_ATTR { return widen_tail(from, rest); });
+    }
+    alignas(64) float sums[kAccumulators];
+    sum_lanes(acc, sums);
+    HWY_UNROLL(16)
+    for (int a = 0; a < kAccumulators; ++a) scores[a / kKeys * score_stride + a % kKeys] = sums[a];
   }
-  if (i < dim) {
+
+ private:
+  HWY_INLINE V query(int r, std::int64_t i) const {
+    return hn::LoadU(D(), queries_ + r * query_stride_ + i);
+  }
+  HWY_INLINE void add_pair(const T* const* keys, std::int64_t i, V* acc) const {
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
+    VectorPair queries[kRows];
+    HWY_UNROLL(4)
+    for (int r = 0; r < kRows; ++r) queries[r] = {query(r, i), query(r, i + lanes)};
+    HWY_UNROLL(16)
     for (int j = 0; j < kKeys; ++j) {
-      const V key = widen_tail(keys[j] + i, dim - i);
+      const VectorPair key = widen_pair(keys[j] + i);
+      HWY_UNROLL(4)
       for (int r = 0; r < kRows; ++r) {
         V& sum = acc[r * kKeys + j];
-        sum = hn::MulAdd(hn::LoadU(d, queries + r * query_stride + i), key, sum);
+        sum = hn::MulAdd(queries[r].first, key.first, sum);
+        sum = hn::MulAdd(queries[r].second, key.second, sum);
       }
     }
   }
-  float sums[kAccumulators];
-  sum_lanes_of_four(acc[0], acc[1], acc[2], acc[3], sums);
-  sum_lanes_of_four(acc[4], acc[5], acc[6], acc[7], sums + 4);
-  HWY_UNROLL(8)
-  for (int a = 0; a < kRows * kKeys; ++a) scores[a / kKeys * score_stride + a % kKeys] = sums[a];
-}
+  template <class Load>
+  HWY_INLINE void add_vector(const T* const* keys, std::int64_t i, V* acc, const Load& load) const {
+    for (int j = 0; j < kKeys; ++j) {
+      const V key = load(keys[j] + i);
+      for (int r = 0; r < kRows; ++r) {
+        acc[r * kKeys + j] = hn::MulAdd(query(r, i), key, acc[r * kKeys + j]);
+      }
+    }
+  }
+
+  std::int64_t dim_;
+  const float* queries_;
+  std::int64_t query_stride_;
+};
+
+/// Rows that will be read next, of `width` elements: asked for while others are multiplied.
+template <class T>
+struct SoonRows {
+  const T* const* rows = nullptr;
+  std::int64_t count = 0;
+  std::int64_t width = 0;
+
+  HWY_INLINE void prefetch(std::int64_t j) const {
+    if (j < count) prefetch_row(rows[j], width);
+  }
+};
 
 /// context[r] += sum over j < count of weights[r][j] * values[j], for kRows rows. An element is one
 /// chain of multiply-adds over j in order, whatever kRows is.
@@ -117,56 +171,87 @@ struct ContextSum {
   std::int64_t weight_stride;
   const T* const* values;
   float* context[kRows];
-  /// Rows that will be read next, of `dim` elements or so: asked for while this computes, or null.
-  const T* const* soon = nullptr;
-  std::int64_t soon_count = 0;
+  SoonRows<T> soon = {};
 
-  /// Vectors i to i + kVectors - 1 (in elements) of each row.
-  template <int kVectors, class Load>
-  HWY_INLINE void add_strip(std::int64_t i, const Load& load) const {
-    const D d;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    V acc[kRows][kVectors];
-    HWY_UNROLL(8)
-    for (int r = 0; r < kRows; ++r) {
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) acc[r][v] = hn::LoadU(d, context[r] + i + v * lanes);
+  HWY_INLINE void add() const {
+    std::int64_t i = 0;
+    add_pairs<kAccumulators / kRows / 2>(i);
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
+    for (; i + lanes <= dim; i += lanes) {
+      add_vector(i, [](const T* from) HWY_ATTR { return widen(from); });
     }
-    for (std::int64_t j = 0; j < count; ++j) {
-      V value[kVectors];
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) value[v] = load(values[j] + i + v * lanes);
-      HWY_UNROLL(8)
-      for (int r = 0; r < kRows; ++r) {
-        const V weight = hn::Set(d, weights[r * weight_stride + j]);
-        HWY_UNROLL(8)
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = hn::MulAdd(weight, value[v], acc[r][v]);
+    if (i == dim) return;
+    const std::int64_t rest = dim - i;
+    add_vector(i, [rest](const T* from) HWY_ATTR { return widen_tail(from, rest); });
+  }
+
+ private:
+  /// As many pairs of vectors at a time as there are accumulators for, then half as many.
+  template <int kPairs>
+  HWY_INLINE void add_pairs(std::int64_t& i) const {
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
+    for (; i + 2 * kPairs * lanes <= dim; i += 2 * kPairs * lanes) {
+      if (i == 0) {
+        add_strip<kPairs>(i, [this](std::int64_t j) HWY_ATTR { soon.prefetch(j); });
+      } else {
+        add_strip<kPairs>(i, [](std::int64_t) {});
       }
     }
-    HWY_UNROLL(8)
+    if constexpr (kPairs > 1) add_pairs<kPairs / 2>(i);
+  }
+
+  /// kPairs pairs from element i on; before(j) is called before value j.
+  template <int kPairs, class Before>
+  HWY_INLINE void add_strip(std::int64_t i, const Before& before) const {
+    const D d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    VectorPair acc[kRows][kPairs];
+    HWY_UNROLL(4)
     for (int r = 0; r < kRows; ++r) {
       HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) hn::StoreU(acc[r][v], d, context[r] + i + v * lanes);
+      for (int v = 0; v < kPairs; ++v) {
+        const float* from = context[r] + i + 2 * v * lanes;
+        acc[r][v] = {hn::LoadU(d, from), hn::LoadU(d, from + lanes)};
+      }
+    }
+    for (std::int64_t j = 0; j < count; ++j) {
+      before(j);
+      V weight[kRows];
+      HWY_UNROLL(4)
+      for (int r = 0; r < kRows; ++r) weight[r] = hn::Set(d, weights[r * weight_stride + j]);
+      HWY_UNROLL(8)
+      for (int v = 0; v < kPairs; ++v) {
+        const VectorPair value = widen_pair(values[j] + i + 2 * v * lanes);
+        HWY_UNROLL(4)
+        for (int r = 0; r < kRows; ++r) {
+          acc[r][v].first = hn::MulAdd(weight[r], value.first, acc[r][v].first);
+          acc[r][v].second = hn::MulAdd(weight[r], value.second, acc[r][v].second);
+        }
+      }
+    }
+    HWY_UNROLL(4)
+    for (int r = 0; r < kRows; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < kPairs; ++v) {
+        float* to = context[r] + i + 2 * v * lanes;
+        hn::StoreU(acc[r][v].first, d, to);
+        hn::StoreU(acc[r][v].second, d, to + lanes);
+      }
     }
   }
 
-  void add() const {
-    constexpr int kVectors = kAccumulators / kRows;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
-    const auto whole = [](const T* from) HWY_ATTR { return widen(from); };
-    const std::int64_t strips = dim / (kVectors * lanes);
-    std::int64_t i = 0;
-    for (std::int64_t strip = 0; strip < strips; ++strip, i += kVectors * lanes) {
-      for (std::int64_t j = soon_count * strip / strips; j < soon_count * (strip + 1) / strips;
-           ++j) {
-        prefetch_row(soon[j], dim);
+  template <class Load>
+  HWY_INLINE void add_vector(std::int64_t i, const Load& load) const {
+    const D d;
+    V acc[kRows];
+    for (int r = 0; r < kRows; ++r) acc[r] = hn::LoadU(d, context[r] + i);
+    for (std::int64_t j = 0; j < count; ++j) {
+      const V value = load(values[j] + i);
+      for (int r = 0; r < kRows; ++r) {
+        acc[r] = hn::MulAdd(hn::Set(d, weights[r * weight_stride + j]), value, acc[r]);
       }
-      add_strip<kVectors>(i, whole);
     }
-    for (; i + lanes <= dim; i += lanes) add_strip<1>(i, whole);
-    if (i == dim) return;
-    const std::int64_t rest = dim - i;
-    add_strip<1>(i, [rest](const T* from) HWY_ATTR { return widen_tail(from, rest); });
+    for (int r = 0; r < kRows; ++r) hn::StoreU(acc[r], d, context[r] + i);
   }
 };
 

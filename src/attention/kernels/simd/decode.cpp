@@ -132,18 +132,29 @@ void find_tile(const DecodeKernelCall& call, const Sequence& sequence, std::int6
                KeyRange keys, CacheTile<T>& tile) {
   const KeyValueCache& cache = call.arguments.cache;
   tile.keys = keys;
-  CacheRows::Place place = call.cache_rows.place(sequence.batch, keys.begin);
-  for (std::int64_t j = 0; j < kDecodeTile; ++j) {
-    if (j > 0 && keys.begin + j < keys.end) call.cache_rows.advance(place);
-    const auto offset_in = [&](const ConstTensorView& view) {
-      return CacheRows::offset(view, kv_head, place);
+  const std::int64_t count = tile.count();
+  for (std::int64_t j = 0; j < count;) {
+    const CacheRows::Place place = call.cache_rows.place(sequence.batch, keys.begin + j);
+    const std::int64_t in_block = std::min(count - j, call.cache_rows.block_size() - place.row);
+    const auto find = [&]<class Of>(const ConstTensorView& view, const auto& put) {
+      const Of* row = static_cast<const Of*>(view.raw()) + CacheRows::offset(view, kv_head, place);
+      for (std::int64_t i = j; i < j + in_block; ++i, row += view.stride(2)) put(i, row);
     };
-    tile.key[j] = static_cast<const T*>(cache.key.raw()) + offset_in(cache.key);
-    tile.value[j] = static_cast<const T*>(cache.value.raw()) + offset_in(cache.value);
+    find.template operator()<T>(cache.key, [&](auto i, const T* row) { tile.key[i] = row; });
+    find.template operator()<T>(cache.value, [&](auto i, const T* row) { tile.value[i] = row; });
     if constexpr (kScaled<T>) {
-      tile.key_scale[j] = cache.key_scales.data<float>()[offset_in(cache.key_scales)];
-      tile.value_scale[j] = cache.value_scales.data<float>()[offset_in(cache.value_scales)];
+      find.template operator()<float>(cache.key_scales,
+                                      [&](auto i, auto row) { tile.key_scale[i] = *row; });
+      find.template operator()<float>(cache.value_scales,
+                                      [&](auto i, auto row) { tile.value_scale[i] = *row; });
     }
+    j += in_block;
+  }
+  std::fill(tile.key + count, tile.key + kDecodeTile, tile.key[count - 1]);
+  std::fill(tile.value + count, tile.value + kDecodeTile, tile.value[count - 1]);
+  if constexpr (kScaled<T>) {
+    std::fill(tile.key_scale + count, tile.key_scale + kDecodeTile, 0.0f);
+    std::fill(tile.value_scale + count, tile.value_scale + kDecodeTile, 0.0f);
   }
 }
 
@@ -196,7 +207,7 @@ void add_looked_up_values(const KernelCall& kernel, const HeadBlock& block,
 template <int kRows, class T>
 void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const CacheTile<T>& tile,
                     const CacheTile<T>& next) {
-  constexpr std::int64_t kKeys = kAccumulators / kRows;
+  using Dots = DotGroup<kRows, T>;
   const KernelCall& kernel = call.kernel;
   const KeyRange& seen = block.seen;
   alignas(64) float scores[kRows * kDecodeTile] = {};
@@ -213,23 +224,20 @@ void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const 
   }
 
   // scores = query key^T
-  const float* queries = call.rows.query(block.sequence, block.first_row);
-  for (std::int64_t j = seen.begin / kKeys * kKeys; j < seen.end; j += kKeys) {
-    for (std::int64_t k = j; block.first_of_tile && k < j + kKeys; ++k) {
+  const Dots dots(kernel.shape.head_dim, call.rows.query(block.sequence, block.first_row),
+                  kernel.head_width);
+  for (std::int64_t j = seen.begin / Dots::kKeys * Dots::kKeys; j < seen.end; j += Dots::kKeys) {
+    for (std::int64_t k = j; block.first_of_tile && k < j + Dots::kKeys; ++k) {
       prefetch_row(tile.value[k], kernel.shape.value_dim);
     }
-    dot_group<kRows>(kernel.shape.head_dim, queries, kernel.head_width, tile.key + j, scores + j,
-                     kDecodeTile);
+    dots.multiply(tile.key + j, scores + j, kDecodeTile);
   }
 
   // weights = exp(scores - maximum)
   ContextSum<kRows, T> sum = {kernel.shape.value_dim,  seen.end - seen.begin,
                               scores + seen.begin,     kDecodeTile,
                               tile.value + seen.begin, {}};
-  if (block.first_of_tile) {
-    sum.soon = next.key;
-    sum.soon_count = next.count();
-  }
+  if (block.first_of_tile) sum.soon = {next.key, next.count(), kernel.shape.head_dim};
   for (std::int64_t r = 0; r < kRows; ++r) {
     const PartialRow partial = call.rows.partial(block.sequence, block.first_row + r, block.chunk);
     float* row = scores + r * kDecodeTile;
@@ -307,25 +315,35 @@ void read_chunk_of(const DecodeKernelCall& call, const Reading& reading) {
   }
 }
 
-void read_chunk(const DecodeKernelCall& call, const Reading& reading) {
+/// body(element) with a number of the cache's type.
+template <class Body>
+void with_element_of_cache(const DecodeKernelCall& call, const Body& body) {
   switch (call.arguments.cache.key.dtype()) {
     case DType::bf16:
-      return read_chunk_of<bfloat16>(call, reading);
+      return body(bfloat16());
     case DType::f16:
-      return read_chunk_of<float16>(call, reading);
+      return body(float16());
     case DType::i8:
-      return read_chunk_of<std::int8_t>(call, reading);
+      return body(std::int8_t());
     default:
-      return read_chunk_of<float>(call, reading);
+      return body(float());
   }
 }
 
+void read_chunk(const DecodeKernelCall& call, const Reading& reading) {
+  with_element_of_cache(call,
+                        [&](auto element) { read_chunk_of<decltype(element)>(call, reading); });
+}
+
+/// A query, in the order in which the cache is read.
 void load_query(const DecodeKernelCall& call, const Sequence& sequence, std::int64_t head,
                 std::int64_t i) {
   const ConstTensorView& query = call.arguments.query;
-  load_row(query.raw(), query.dtype(), row_offset(query, sequence.batch, head, i),
-           call.kernel.shape.head_dim, call.kernel.softmax_scale, call.kernel.head_width,
-           call.rows.query(sequence, call.rows.row_of(head, i)));
+  const std::int64_t dim = call.kernel.shape.head_dim;
+  float* row = call.rows.query(sequence, call.rows.row_of(head, i));
+  load_row(query.raw(), query.dtype(), row_offset(query, sequence.batch, head, i), dim,
+           call.kernel.softmax_scale, call.kernel.head_width, row);
+  with_element_of_cache(call, [&](auto element) { order_by_pairs<decltype(element)>(dim, row); });
 }
 
 /// out and lse of one row from what its chunks [begin, end) found, merged into the first.
@@ -359,9 +377,13 @@ void merge_row(const DecodeKernelCall& call, const Sequence& sequence, std::int6
   }
   const TensorView& out = call.arguments.out;
   const std::int64_t place = row_offset(out, sequence.batch, head, i);
-  for (std::int64_t v = 0; v < kernel.shape.value_dim; ++v) {
-    write_number(out.raw(), out.dtype(), place + v, context == nullptr ? 0 : context[v] * factor);
-  }
+  const std::int64_t dim = kernel.shape.value_dim;
+  with_element_of_cache(call, [&](auto element) {
+    for (std::int64_t v = 0; v < dim; ++v) {
+      const std::int64_t at = place_in_pair<decltype(element)>(v, dim);
+      write_number(out.raw(), out.dtype(), place + v, context ? context[at] * factor : 0);
+    }
+  });
   if (const TensorView& lse = call.arguments.lse; !lse.empty()) {
     write_number(lse.raw(), lse.dtype(), row_offset(lse, sequence.batch, head, i), state.lse());
   }

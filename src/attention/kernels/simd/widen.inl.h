@@ -5,9 +5,12 @@
 #include <hwy/highway.h>
 #include <limelight/dtype.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "attention/kernels/simd/small_product.inl.h"
+#include "attention/kernels/simd/tile_sizes.h"
 
 #if defined(LIMELIGHT_WIDEN_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIMELIGHT_WIDEN_INL_H
@@ -58,6 +61,49 @@ HWY_INLINE V widen(const std::int8_t* from) {
   const hn::RebindToSigned<D> di;
   const hn::Rebind<std::int8_t, D> quarter;
   return hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(quarter, from)));
+}
+
+/// Two vectors of as many numbers one after the other.
+struct VectorPair {
+  V first, second;
+};
+
+/// The numbers [from, from + 2 lanes), in whatever order is the shortest way for their type: see
+/// place_in_pair.
+template <class T>
+HWY_INLINE VectorPair widen_pair(const T* from) {
+  return {widen(from), widen(from + hn::Lanes(D()))};
+}
+/// Those at even places, then those at odd: the lower and the upper halves of 32 bits.
+HWY_INLINE VectorPair widen_pair(const bfloat16* from) {
+  const D d;
+  const hn::RebindToUnsigned<D> du;
+  const auto bits = hn::LoadU(du, reinterpret_cast<const std::uint32_t*>(from));
+  return {hn::BitCast(d, hn::ShiftLeft<16>(bits)),
+          hn::BitCast(d, hn::And(bits, hn::Set(du, 0xffff0000u)))};
+}
+
+/// Where number i of a row of `count` stands when it is read by pairs of vectors as far as these
+/// are whole.
+template <class T>
+std::int64_t place_in_pair(std::int64_t i, std::int64_t count) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
+    const std::int64_t pair = i / (2 * lanes) * (2 * lanes);
+    if (pair + 2 * lanes <= count) return pair + i % 2 * lanes + (i - pair) / 2;
+  }
+  return i;
+}
+
+/// Puts a row of `count` numbers in that order.
+template <class T>
+void order_by_pairs(std::int64_t count, float* row) {
+  const auto pair = 2 * static_cast<std::int64_t>(hn::Lanes(D()));
+  float before[2 * kLaneMultiple];
+  for (std::int64_t i = 0; i + pair <= count; i += pair) {
+    std::copy_n(row + i, pair, before);
+    for (std::int64_t k = 0; k < pair; ++k) row[place_in_pair<T>(i + k, count)] = before[k];
+  }
 }
 
 /// row[i] = from[i] * scale for i < count.
