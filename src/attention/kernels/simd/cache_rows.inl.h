@@ -42,11 +42,11 @@ HWY_INLINE V widen_tail(const T* from, std::int64_t count) {
   return hn::Load(D(), buffer);
 }
 
-/// Asks for a row that will be read soon.
+/// Asks for elements [begin, end) of a row that will be read soon.
 template <class T>
-HWY_INLINE void prefetch_row(const T* row, std::int64_t count) {
+HWY_INLINE void prefetch_row(const T* row, std::int64_t begin, std::int64_t end) {
   constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
-  for (std::int64_t i = 0; i < count; i += kLine) hwy::Prefetch(row + i);
+  for (std::int64_t i = begin; i < end; i += kLine) hwy::Prefetch(row + i);
 }
 
 /// Where Highway has no blocks to move about, and where there is one alone.
@@ -149,16 +149,13 @@ class DotGroup {
   std::int64_t query_stride_;
 };
 
-/// Rows that will be read next, of `width` elements: asked for while others are multiplied.
+/// Rows that will be read next, of `width` elements: asked for while others are multiplied, a part
+/// of each in every strip of these, so that memory is never idle.
 template <class T>
 struct SoonRows {
   const T* const* rows = nullptr;
   std::int64_t count = 0;
   std::int64_t width = 0;
-
-  HWY_INLINE void prefetch(std::int64_t j) const {
-    if (j < count) prefetch_row(rows[j], width);
-  }
 };
 
 /// context[r] += sum over j < count of weights[r][j] * values[j], for kRows rows. An element is one
@@ -191,8 +188,12 @@ struct ContextSum {
   HWY_INLINE void add_pairs(std::int64_t& i) const {
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
     for (; i + 2 * kPairs * lanes <= dim; i += 2 * kPairs * lanes) {
-      if (i == 0) {
-        add_strip<kPairs>(i, [this](std::int64_t j) HWY_ATTR { soon.prefetch(j); });
+      if (soon.count > 0) {
+        const std::int64_t begin = soon.width * i / dim;
+        const std::int64_t end = soon.width * (i + 2 * kPairs * lanes) / dim;
+        add_strip<kPairs>(i, [=, this](std::int64_t j) HWY_ATTR {
+          if (j < soon.count) prefetch_row(soon.rows[j], begin, end);
+        });
       } else {
         add_strip<kPairs>(i, [](std::int64_t) {});
       }

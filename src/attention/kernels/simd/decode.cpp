@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "attention/decode/decode_call.h"
@@ -34,6 +35,10 @@ inline constexpr std::int64_t kDecodeTile = 64;
 /// keys writes less than a hundredth of what it reads.
 inline constexpr std::int64_t kDecodeChunk = 8 * kDecodeTile;
 static_assert(kDecodeTile % kLaneMultiple == 0);
+/// Pieces that a thread takes one after the other, asking for each while it computes the one before:
+/// where it begins anew it waits for memory. Fewer where threads would wait for the last task: then
+/// each thread has at least eight.
+inline constexpr std::int64_t kReadingsOfTask = 16;
 
 /// What a chunk has found out for one row.
 struct PartialRow {
@@ -93,6 +98,34 @@ class DecodeRows {
 struct Reading {
   std::int64_t kv_head, chunk;
   std::vector<const Sequence*> sequences;
+};
+
+/// The tiles of some readings, one after the other.
+class TilesOfReadings {
+ public:
+  explicit TilesOfReadings(std::span<const Reading> readings)
+      : next_(readings.begin()), end_(readings.end()) {
+    if (!done()) enter();
+  }
+  bool done() const { return next_ == end_; }
+  const Reading& reading() const { return *next_; }
+  KeyRange keys() const { return {key_, std::min(key_ + kDecodeTile, chunk_.end)}; }
+  bool begins_reading() const { return key_ == chunk_.begin; }
+
+  void advance() {
+    key_ += kDecodeTile;
+    if (key_ >= chunk_.end && ++next_ != end_) enter();
+  }
+
+ private:
+  void enter() {
+    key_ = next_->chunk * kDecodeChunk;
+    chunk_ = {key_, std::min(key_ + kDecodeChunk, next_->sequences.front()->kv_len)};
+  }
+
+  std::span<const Reading>::iterator next_, end_;
+  KeyRange chunk_;
+  std::int64_t key_ = 0;
 };
 
 /// What every piece shares.
@@ -228,7 +261,7 @@ void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const 
                   kernel.head_width);
   for (std::int64_t j = seen.begin / Dots::kKeys * Dots::kKeys; j < seen.end; j += Dots::kKeys) {
     for (std::int64_t k = j; block.first_of_tile && k < j + Dots::kKeys; ++k) {
-      prefetch_row(tile.value[k], kernel.shape.value_dim);
+      prefetch_row(tile.value[k], 0, kernel.shape.value_dim);
     }
     dots.multiply(tile.key + j, scores + j, kDecodeTile);
   }
@@ -285,8 +318,8 @@ void attend_sequence(const DecodeKernelCall& call, const Sequence& sequence, con
   }
 }
 
-template <class T>
-void read_chunk_of(const DecodeKernelCall& call, const Reading& reading) {
+/// Rows that a reading adds to have seen nothing yet.
+void begin_partials(const DecodeKernelCall& call, const Reading& reading) {
   const KernelCall& kernel = call.kernel;
   const std::int64_t rows = kernel.shape.group() * kernel.shape.q_len;
   for (const Sequence* sequence : reading.sequences) {
@@ -296,21 +329,29 @@ void read_chunk_of(const DecodeKernelCall& call, const Reading& reading) {
       std::fill_n(partial.context, kernel.value_width, 0.0f);
     }
   }
-  const Sequence& first = *reading.sequences.front();
-  const std::int64_t begin = reading.chunk * kDecodeChunk;
-  const std::int64_t end = std::min(begin + kDecodeChunk, first.kv_len);
-  const auto find = [&](std::int64_t j, CacheTile<T>& tile) {
-    tile.keys = {j, j};
-    if (j < end) find_tile(call, first, reading.kv_head, {j, std::min(j + kDecodeTile, end)}, tile);
+}
+
+/// Memory is kept busy: a tile's values are asked for while its scores are computed, and the keys
+/// of the next, be it another reading's, while its values are summed.
+template <class T>
+void read_cache_of(const DecodeKernelCall& call, std::span<const Reading> readings) {
+  CacheTile<T> memory[2];
+  TilesOfReadings tiles(readings);
+  const auto find = [&](CacheTile<T>& tile) {
+    tile.keys = {};
+    if (tiles.done()) return;
+    const Reading& reading = tiles.reading();
+    find_tile(call, *reading.sequences.front(), reading.kv_head, tiles.keys(), tile);
   };
-  // Memory is kept busy: a tile's values are asked for while its scores are computed, and the keys
-  // of the next while its values are summed.
-  CacheTile<T> tiles[2];
-  find(begin, tiles[0]);
-  for (std::int64_t j = begin, t = 0; j < end; j += kDecodeTile, t = 1 - t) {
-    find(j + kDecodeTile, tiles[1 - t]);
+  find(memory[0]);
+  for (int here = 0; !tiles.done(); here = 1 - here) {
+    const Reading& reading = tiles.reading();
+    if (tiles.begins_reading()) begin_partials(call, reading);
+    tiles.advance();
+    find(memory[1 - here]);
     for (const Sequence* sequence : reading.sequences) {
-      attend_sequence(call, *sequence, reading, tiles[t], tiles[1 - t], sequence == &first);
+      attend_sequence(call, *sequence, reading, memory[here], memory[1 - here],
+                      sequence == reading.sequences.front());
     }
   }
 }
@@ -330,9 +371,9 @@ void with_element_of_cache(const DecodeKernelCall& call, const Body& body) {
   }
 }
 
-void read_chunk(const DecodeKernelCall& call, const Reading& reading) {
+void read_cache(const DecodeKernelCall& call, std::span<const Reading> readings) {
   with_element_of_cache(call,
-                        [&](auto element) { read_chunk_of<decltype(element)>(call, reading); });
+                        [&](auto element) { read_cache_of<decltype(element)>(call, readings); });
 }
 
 /// A query, in the order in which the cache is read.
@@ -398,7 +439,7 @@ HWY_AFTER_NAMESPACE();
 namespace limelight::simd {
 namespace {
 
-HWY_EXPORT(read_chunk);
+HWY_EXPORT(read_cache);
 HWY_EXPORT(load_query);
 HWY_EXPORT(merge_row);
 
@@ -422,25 +463,37 @@ std::vector<std::int64_t> place_in_cache(const CacheRows& cache, const Sequence&
   return place;
 }
 
-/// For each chunk, those who read the same rows together, in the order of their first.
-std::vector<Reading> list_readings(const DecodeCall& call, const CacheRows& cache) {
+/// Those who read the same rows of a chunk together.
+struct Readers {
+  std::int64_t chunk;
+  std::vector<const Sequence*> sequences;
+};
+
+/// Chunk after chunk.
+std::vector<Readers> list_readers(const DecodeCall& call, const CacheRows& cache) {
   const std::vector<Sequence>& sequences = call.visibility.sequences();
   std::int64_t chunks = 0;
   for (const Sequence& sequence : sequences) {
     chunks = std::max(chunks, chunks_of(call.visibility, sequence).end);
   }
-  std::vector<Reading> readings;
+  std::vector<Readers> readers;
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    std::map<std::vector<std::int64_t>, std::vector<const Sequence*>> readers;
+    std::map<std::vector<std::int64_t>, std::vector<const Sequence*>> of_place;
     for (const Sequence& sequence : sequences) {
       if (!chunks_of(call.visibility, sequence).contains(chunk)) continue;
-      readers[place_in_cache(cache, sequence, chunk)].push_back(&sequence);
+      of_place[place_in_cache(cache, sequence, chunk)].push_back(&sequence);
     }
-    for (const auto& [place, together] : readers) {
-      for (std::int64_t kv_head = 0; kv_head < call.shape.num_kv_heads; ++kv_head) {
-        readings.push_back({kv_head, chunk, together});
-      }
-    }
+    for (const auto& [place, together] : of_place) readers.push_back({chunk, together});
+  }
+  return readers;
+}
+
+/// All there is to read, key head after key head: what follows mostly does so in memory, too.
+std::vector<Reading> list_readings(const DecodeCall& call, const CacheRows& cache) {
+  const std::vector<Readers> readers = list_readers(call, cache);
+  std::vector<Reading> readings;
+  for (std::int64_t kv_head = 0; kv_head < call.shape.num_kv_heads; ++kv_head) {
+    for (const auto& [chunk, together] : readers) readings.push_back({kv_head, chunk, together});
   }
   return readings;
 }
@@ -472,9 +525,15 @@ void decode(const DecodeCall& call) {
                });
 
   const std::vector<Reading> readings = list_readings(call, cache);
-  const auto read = LIMELIGHT_DISPATCH(read_chunk);
-  for_each_task(std::ssize(readings), shape.multiply_adds(), [&](std::int64_t index) {
-    read(kernel_call, readings[static_cast<std::size_t>(index)]);
+  const auto read = LIMELIGHT_DISPATCH(read_cache);
+  const std::int64_t count = std::ssize(readings);
+  const std::int64_t of_task =
+      std::clamp(count / (8 * std::int64_t{most_threads()}), std::int64_t{1}, kReadingsOfTask);
+  for_each_task(ceil_div(count, of_task), shape.multiply_adds(), [&](std::int64_t task) {
+    const std::int64_t first = task * of_task;
+    const auto readings_of_task = static_cast<std::size_t>(std::min(of_task, count - first));
+    read(kernel_call,
+         std::span(readings).subspan(static_cast<std::size_t>(first), readings_of_task));
   });
 
   const auto merge = LIMELIGHT_DISPATCH(merge_row);
