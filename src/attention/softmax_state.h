@@ -6,7 +6,8 @@
 namespace limelight {
 
 /// What a row's softmax needs to remember of the scores seen so far (Milakov and Gimelshein 2018):
-///   maximum = max of scores,   sum = sum of exp(score - maximum).
+///   maximum = max of scores,   sum = sum of exp(score - maximum);
+/// or a number somewhat below the max, where moving it is put off (see move_shift).
 /// merge() is associative and commutative, and the default state is its identity; whatever was
 /// summed with the weights (the context) is rescaled by the factor that merge returns.
 template <class T>

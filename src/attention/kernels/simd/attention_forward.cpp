@@ -112,8 +112,8 @@ void add_visible_values(const KernelCall& call, const ForwardBlock& block, KeyRa
   }
 }
 
-/// Row r's scores become weights against the largest score so far, and what was summed before is
-/// rescaled to it. Returns whether the row sees all columns of the part.
+/// Row r's scores become weights; where its shift moves, what was summed before is rescaled.
+/// Returns whether the row sees all columns of the part.
 bool weigh_row(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
                const TilePart& part, const ForwardScratch& scratch, std::int64_t r,
                SoftmaxState<float>& state) {
@@ -126,15 +126,11 @@ bool weigh_row(const KernelCall& call, const ForwardBlock& block, KeyRange tile,
     finish_scores({seen.begin, seen.end, additions, call.softcap}, part.begin, part.end, row,
                   nullptr);
   }
-  const float next = std::max(state.maximum, row_maximum(part.columns(), row + part.begin));
-  const float rescale = state.rescale_to(next);
-  if (!state.empty() && rescale != 1) {
+  const float rescale = move_shift(row_maximum(part.columns(), row + part.begin), state);
+  if (rescale != 1) {
     scale_row(call.value_width, rescale, scratch.context + r * call.value_width);
   }
-  // A row that has seen nothing yet has no maximum: its weights are 0, or NaN where it sees NaN.
-  const float shift = next == kMinusInfinity ? 0 : next;
-  const float sum = exponentials(part.columns(), shift, row + part.begin);
-  state = {next, state.sum * rescale + sum};
+  weigh_scores(part.columns(), state, row + part.begin);
   if (call.visibility.dropout()) {
     look_up_dropout(call, block.place, query, tile, kTileKeys, scratch.factors);
     multiply_row(part.columns(), scratch.factors + part.begin, row + part.begin);

@@ -35,9 +35,9 @@ inline constexpr std::int64_t kDecodeTile = 64;
 /// keys writes less than a hundredth of what it reads.
 inline constexpr std::int64_t kDecodeChunk = 8 * kDecodeTile;
 static_assert(kDecodeTile % kLaneMultiple == 0);
-/// Pieces that a thread takes one after the other, asking for each while it computes the one before:
-/// where it begins anew it waits for memory. Fewer where threads would wait for the last task: then
-/// each thread has at least eight.
+/// Pieces that a thread takes one after the other, asking for each while it computes the one
+/// before: where it begins anew it waits for memory. Fewer where threads would wait for the last
+/// task: then each thread has at least eight.
 inline constexpr std::int64_t kReadingsOfTask = 16;
 
 /// What a chunk has found out for one row.
@@ -202,22 +202,17 @@ struct HeadBlock {
   bool first_of_tile;  ///< no other has read the tile before
 };
 
-/// A row's scores become weights against the largest score so far; what was summed before is
-/// rescaled to it. `additions` is null where nothing is added.
+/// A row's scores become weights; where its shift moves, what was summed before is rescaled.
+/// `additions` is null where nothing is added.
 template <class T>
 void weigh_row(const KernelCall& kernel, const HeadBlock& block, const CacheTile<T>& tile,
                const float* additions, const PartialRow& partial, float* row) {
   if constexpr (kScaled<T>) multiply_row(kDecodeTile, tile.key_scale, row);
   finish_scores({block.seen.begin, block.seen.end, additions, kernel.softcap}, 0, kDecodeTile, row,
                 nullptr);
-  SoftmaxState<float>& state = *partial.state;
-  const float next = std::max(state.maximum, row_maximum(kDecodeTile, row));
-  const float rescale = state.rescale_to(next);
-  if (!state.empty() && rescale != 1) scale_row(kernel.value_width, rescale, partial.context);
-  // A row that has seen nothing yet has no maximum: its weights are 0, or NaN where it sees NaN.
-  const float shift = next == kMinusInfinity ? 0 : next;
-  const float sum = exponentials(kDecodeTile, shift, row);
-  state = {next, state.sum * rescale + sum};
+  const float rescale = move_shift(row_maximum(kDecodeTile, row), *partial.state);
+  if (rescale != 1) scale_row(kernel.value_width, rescale, partial.context);
+  weigh_scores(kDecodeTile, *partial.state, row);
   if constexpr (kScaled<T>) multiply_row(kDecodeTile, tile.value_scale, row);
 }
 
@@ -494,6 +489,12 @@ std::vector<Reading> list_readings(const DecodeCall& call, const CacheRows& cach
   std::vector<Reading> readings;
   for (std::int64_t kv_head = 0; kv_head < call.shape.num_kv_heads; ++kv_head) {
     for (const auto& [chunk, together] : readers) readings.push_back({kv_head, chunk, together});
+  }
+  // Contiguous, a head's pieces follow each other; in blocks, and where rows of all heads stand
+  // side by side, the heads of one piece do.
+  const ConstTensorView& key = call.arguments.cache.key;
+  if (key.stride(1) < kDecodeChunk * key.stride(2)) {
+    std::ranges::stable_sort(readings, {}, &Reading::chunk);
   }
   return readings;
 }

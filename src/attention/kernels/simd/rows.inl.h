@@ -14,6 +14,7 @@
 #include "attention/kernels/simd/narrow.inl.h"
 #include "attention/kernels/simd/small_product.inl.h"
 #include "attention/kernels/simd/widen.inl.h"
+#include "attention/softmax_state.h"
 
 #if defined(LIMELIGHT_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIMELIGHT_ROWS_INL_H
@@ -232,6 +233,28 @@ inline float exponentials(std::int64_t width, float shift, float* row) {
     sums = hn::Add(sums, e);
   });
   return hn::GetLane(hn::SumOfLanes(d, sums));
+}
+
+/// How far a score may stand above its row's shift: 2^8. Any shift gives the same weights but for a
+/// factor, which their sum has too; and one that is not moved for every new maximum is mostly known
+/// before the maximum is: the processor guesses that it stays, and exponentials need not wait.
+inline constexpr float kMostAboveShift = 5.545177f;
+
+/// Moves a row's shift, state.maximum, to `largest` where that stands too far above it. Returns
+/// what was summed before, the context too, is to be multiplied by. A row's shift depends on its
+/// own scores alone.
+HWY_INLINE float move_shift(float largest, SoftmaxState<float>& state) {
+  // Where the row has seen nothing the shift is -infinity, below every number.
+  if (!(largest > state.maximum + kMostAboveShift)) return 1;
+  const float rescale = state.empty() ? 1 : state.rescale_to(largest);
+  state = {largest, state.sum * rescale};
+  return rescale;
+}
+
+/// row[i] = exp(row[i] - shift), added to the state's sum. A row that has seen nothing yet has no
+/// shift: its weights are 0, or NaN where it sees NaN.
+HWY_INLINE void weigh_scores(std::int64_t width, SoftmaxState<float>& state, float* row) {
+  state.sum += exponentials(width, state.maximum == kMinusInfinity ? 0 : state.maximum, row);
 }
 
 inline void multiply_row(std::int64_t width, const float* factors, float* row) {
