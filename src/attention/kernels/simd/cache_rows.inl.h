@@ -42,11 +42,11 @@ HWY_INLINE V widen_tail(const T* from, std::int64_t count) {
   return hn::Load(D(), buffer);
 }
 
-/// Asks for elements [begin, end) of a row that will be read soon.
+/// Asks for `count` elements that will be read soon.
 template <class T>
-HWY_INLINE void prefetch_row(const T* row, std::int64_t begin, std::int64_t end) {
+HWY_INLINE void prefetch_row(const T* row, std::int64_t count) {
   constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
-  for (std::int64_t i = begin; i < end; i += kLine) hwy::Prefetch(row + i);
+  for (std::int64_t i = 0; i < count; i += kLine) hwy::Prefetch(row + i);
 }
 
 /// Where Highway has no blocks to move about, and where there is one alone.
@@ -192,7 +192,7 @@ struct ContextSum {
         const std::int64_t begin = soon.width * i / dim;
         const std::int64_t end = soon.width * (i + 2 * kPairs * lanes) / dim;
         add_strip<kPairs>(i, [=, this](std::int64_t j) HWY_ATTR {
-          if (j < soon.count) prefetch_row(soon.rows[j], begin, end);
+          if (j < soon.count) prefetch_row(soon.rows[j] + begin, end - begin);
         });
       } else {
         add_strip<kPairs>(i, [](std::int64_t) {});

@@ -255,8 +255,9 @@ void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const 
   const Dots dots(kernel.shape.head_dim, call.rows.query(block.sequence, block.first_row),
                   kernel.head_width);
   for (std::int64_t j = seen.begin / Dots::kKeys * Dots::kKeys; j < seen.end; j += Dots::kKeys) {
-    for (std::int64_t k = j; block.first_of_tile && k < j + Dots::kKeys; ++k) {
-      prefetch_row(tile.value[k], 0, kernel.shape.value_dim);
+    for (std::int64_t k = j; block.first_of_tile && k < std::min(j + Dots::kKeys, next.count());
+         ++k) {
+      prefetch_row(next.value[k], kernel.shape.value_dim);
     }
     dots.multiply(tile.key + j, scores + j, kDecodeTile);
   }
@@ -326,8 +327,8 @@ void begin_partials(const DecodeKernelCall& call, const Reading& reading) {
   }
 }
 
-/// Memory is kept busy: a tile's values are asked for while its scores are computed, and the keys
-/// of the next, be it another reading's, while its values are summed.
+/// Memory is kept busy: while a tile's scores are computed the values of the next are asked for, be
+/// it another reading's, and its keys while values are summed.
 template <class T>
 void read_cache_of(const DecodeKernelCall& call, std::span<const Reading> readings) {
   CacheTile<T> memory[2];
