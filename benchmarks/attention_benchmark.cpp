@@ -161,16 +161,8 @@ void report_cost(const AttentionExtents& extents) {
   std::fflush(stdout);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const bool with_peer = argc == 3 && std::string(argv[1]) == "--onnxruntime";
-  if (argc != 1 && !with_peer) {
-    fmt::print(stderr, "usage: attention_benchmark [--onnxruntime COMMAND]\n");
-    return 2;
-  }
-  // Scratch memory goes back to the system when it is freed, so that memory_of sees it come again.
-  ::mallopt(M_MMAP_THRESHOLD, 64 << 10);
+/// In f32, beside its peers.
+void report_f32(const std::string& onnxruntime) {
   const int all = bench::all_threads();
   fmt::print(
       "Attention in f32, {} heads, one and {} threads: GFLOP/s and share of the "
@@ -182,21 +174,42 @@ int main(int argc, char** argv) {
   for (const std::int64_t length : {2048, 8192}) {
     for (const std::int64_t head_dim : {64, 128}) {
       for (const bool causal : {false, true}) {
-        report_speed({length, head_dim, causal}, with_peer ? argv[2] : "");
+        report_speed({length, head_dim, causal}, onnxruntime);
       }
     }
   }
+}
 
-  report_tiles();
-
+void report_costs() {
   fmt::print(
       "\nCost against length, and memory beside inputs and outputs, {} threads: seconds, "
       "microseconds a query,\nMiB beside, and MiB that one packed copy of key and value "
       "takes.\n\n",
-      all);
+      bench::all_threads());
   fmt::print("{:>7} {:>5} {:>7} {:>7} | {:>9} {:>9} {:>9} {:>9} | {:>9} {:>9} {:>9}\n", "length",
              "dim", "mask", "window", "forward", "a query", "backward", "a query", "forward",
              "backward", "packed");
   for (const std::int64_t length : {2048, 4096, 8192}) report_cost({length, 64, false});
   for (const std::int64_t length : {8192, 32768, 131072}) report_cost({length, 64, true, 1024});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string only, onnxruntime;
+  for (int i = 1; i < argc; i += 2) {
+    const std::string flag = argv[i];
+    if (i + 1 == argc || (flag != "--only" && flag != "--onnxruntime")) {
+      fmt::print(stderr,
+                 "usage: attention_benchmark [--only f32|tiles|cost] [--onnxruntime COMMAND]\n");
+      return 2;
+    }
+    (flag == "--only" ? only : onnxruntime) = argv[i + 1];
+  }
+  const auto wanted = [&](const char* part) { return only.empty() || only == part; };
+  // Scratch memory goes back to the system when it is freed, so that memory_of sees it come again.
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 10);
+  if (wanted("f32")) report_f32(onnxruntime);
+  if (wanted("tiles")) report_tiles();
+  if (wanted("cost")) report_costs();
 }

@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <span>
 #include <vector>
 
 #include "attention/decode/decode_call.h"
 #include "attention/for_each_task.h"
+#include "attention/kernels/simd/decode_readings.h"
+#include "attention/kernels/simd/decode_rows.h"
 #include "attention/kernels/simd/kernel_call.h"
 #include "attention/scratch.h"
 #include "attention/softmax_state.h"
@@ -28,105 +29,6 @@
 #ifndef LIMELIGHT_SIMD_DECODE_TYPES
 #define LIMELIGHT_SIMD_DECODE_TYPES
 namespace limelight::simd {
-
-/// Keys of a tile: with head_dim 128 its values are 16 KiB in bf16, half of L1.
-inline constexpr std::int64_t kDecodeTile = 64;
-/// Keys of a piece of work, and of what sequences must share to be read together: a piece of 512
-/// keys writes less than a hundredth of what it reads.
-inline constexpr std::int64_t kDecodeChunk = 8 * kDecodeTile;
-static_assert(kDecodeTile % kLaneMultiple == 0);
-/// Pieces that a thread takes one after the other, asking for each while it computes the one
-/// before: where it begins anew it waits for memory. Fewer where threads would wait for the last
-/// task: then each thread has at least eight.
-inline constexpr std::int64_t kReadingsOfTask = 16;
-
-/// What a chunk has found out for one row.
-struct PartialRow {
-  SoftmaxState<float>* state;
-  float* context;  ///< [value_width]
-};
-
-/// The queries and partial results of all rows: row (batch, head, i).
-class DecodeRows {
- public:
-  DecodeRows(const KernelCall& call, const std::vector<Sequence>& sequences) : call_(call) {
-    for (const Sequence& sequence : sequences) {
-      first_partial_.push_back(partials_);
-      partials_ += rows_of_sequence() * ceil_div(sequence.kv_len, kDecodeChunk);
-    }
-  }
-
-  std::int64_t rows_of_sequence() const { return call_.shape.num_heads * call_.shape.q_len; }
-  std::int64_t rows() const { return call_.shape.batch * rows_of_sequence(); }
-  std::int64_t floats() const {
-    return rows() * call_.head_width + partials_ * (call_.value_width + kStateFloats);
-  }
-  void take(Scratch& scratch) {
-    queries_ = scratch.take(rows() * call_.head_width);
-    partials_begin_ = scratch.take(partials_ * (call_.value_width + kStateFloats));
-  }
-
-  /// Rows of a sequence stand in this order, so that the query heads of one key head at one place
-  /// stand side by side.
-  std::int64_t row_of(std::int64_t head, std::int64_t i) const {
-    const std::int64_t group = call_.shape.group();
-    return (head / group * call_.shape.q_len + i) * group + head % group;
-  }
-  /// [head_width], times softmax_scale.
-  float* query(const Sequence& sequence, std::int64_t row) const {
-    return queries_ + (sequence.index * rows_of_sequence() + row) * call_.head_width;
-  }
-  PartialRow partial(const Sequence& sequence, std::int64_t row, std::int64_t chunk) const {
-    const std::int64_t at =
-        first_partial_[static_cast<std::size_t>(sequence.index)] + chunk * rows_of_sequence() + row;
-    float* memory = partials_begin_ + at * (call_.value_width + kStateFloats);
-    return {reinterpret_cast<SoftmaxState<float>*>(memory), memory + kStateFloats};
-  }
-
- private:
-  static constexpr std::int64_t kStateFloats = kLaneMultiple;  // a state, and padding
-
-  const KernelCall& call_;
-  std::vector<std::int64_t> first_partial_;
-  std::int64_t partials_ = 0;
-  float* queries_ = nullptr;
-  float* partials_begin_ = nullptr;
-};
-
-/// A piece of work: a chunk of keys of one key head, for all sequences that find the same rows of
-/// the cache there.
-struct Reading {
-  std::int64_t kv_head, chunk;
-  std::vector<const Sequence*> sequences;
-};
-
-/// The tiles of some readings, one after the other.
-class TilesOfReadings {
- public:
-  explicit TilesOfReadings(std::span<const Reading> readings)
-      : next_(readings.begin()), end_(readings.end()) {
-    if (!done()) enter();
-  }
-  bool done() const { return next_ == end_; }
-  const Reading& reading() const { return *next_; }
-  KeyRange keys() const { return {key_, std::min(key_ + kDecodeTile, chunk_.end)}; }
-  bool begins_reading() const { return key_ == chunk_.begin; }
-
-  void advance() {
-    key_ += kDecodeTile;
-    if (key_ >= chunk_.end && ++next_ != end_) enter();
-  }
-
- private:
-  void enter() {
-    key_ = next_->chunk * kDecodeChunk;
-    chunk_ = {key_, std::min(key_ + kDecodeChunk, next_->sequences.front()->kv_len)};
-  }
-
-  std::span<const Reading>::iterator next_, end_;
-  KeyRange chunk_;
-  std::int64_t key_ = 0;
-};
 
 /// What every piece shares.
 struct DecodeKernelCall {
@@ -438,67 +340,6 @@ namespace {
 HWY_EXPORT(read_cache);
 HWY_EXPORT(load_query);
 HWY_EXPORT(merge_row);
-
-/// The chunks that hold a key which some query of the sequence may see.
-KeyRange chunks_of(const Visibility& visibility, const Sequence& sequence) {
-  const std::int64_t begin = visibility.range(sequence, 0).begin;
-  const std::int64_t end = visibility.range(sequence, sequence.q_len - 1).end;
-  return begin < end ? KeyRange{begin / kDecodeChunk, ceil_div(end, kDecodeChunk)} : KeyRange{};
-}
-
-/// What tells the rows of the cache that a sequence finds in a chunk: how many, and the blocks that
-/// they lie in.
-std::vector<std::int64_t> place_in_cache(const CacheRows& cache, const Sequence& sequence,
-                                         std::int64_t chunk) {
-  const std::int64_t begin = chunk * kDecodeChunk;
-  const std::int64_t end = std::min(begin + kDecodeChunk, sequence.kv_len);
-  std::vector<std::int64_t> place = {end};
-  for (std::int64_t i = begin / cache.block_size(); i * cache.block_size() < end; ++i) {
-    place.push_back(cache.block(sequence.batch, i));
-  }
-  return place;
-}
-
-/// Those who read the same rows of a chunk together.
-struct Readers {
-  std::int64_t chunk;
-  std::vector<const Sequence*> sequences;
-};
-
-/// Chunk after chunk.
-std::vector<Readers> list_readers(const DecodeCall& call, const CacheRows& cache) {
-  const std::vector<Sequence>& sequences = call.visibility.sequences();
-  std::int64_t chunks = 0;
-  for (const Sequence& sequence : sequences) {
-    chunks = std::max(chunks, chunks_of(call.visibility, sequence).end);
-  }
-  std::vector<Readers> readers;
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    std::map<std::vector<std::int64_t>, std::vector<const Sequence*>> of_place;
-    for (const Sequence& sequence : sequences) {
-      if (!chunks_of(call.visibility, sequence).contains(chunk)) continue;
-      of_place[place_in_cache(cache, sequence, chunk)].push_back(&sequence);
-    }
-    for (const auto& [place, together] : of_place) readers.push_back({chunk, together});
-  }
-  return readers;
-}
-
-/// All there is to read, key head after key head: what follows mostly does so in memory, too.
-std::vector<Reading> list_readings(const DecodeCall& call, const CacheRows& cache) {
-  const std::vector<Readers> readers = list_readers(call, cache);
-  std::vector<Reading> readings;
-  for (std::int64_t kv_head = 0; kv_head < call.shape.num_kv_heads; ++kv_head) {
-    for (const auto& [chunk, together] : readers) readings.push_back({kv_head, chunk, together});
-  }
-  // Contiguous, a head's pieces follow each other; in blocks, and where rows of all heads stand
-  // side by side, the heads of one piece do.
-  const ConstTensorView& key = call.arguments.cache.key;
-  if (key.stride(1) < kDecodeChunk * key.stride(2)) {
-    std::ranges::stable_sort(readings, {}, &Reading::chunk);
-  }
-  return readings;
-}
 
 }  // namespace
 
