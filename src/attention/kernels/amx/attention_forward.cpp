@@ -203,7 +203,8 @@ void finish_block(const TileCall& call, const ForwardArguments& arguments, const
     const std::int64_t first = tile * tiles::kColumns;
     for (std::int64_t r = first; r < std::min(block.rows, first + tiles::kColumns); ++r) {
       const auto lane = static_cast<std::size_t>(r);
-      const SoftmaxState<float> state = {block.state.shifts[lane] / kLog2E, block.state.sums[lane]};
+      const SoftmaxState<float> state = {block.state.shifts[lane] * call.score_unit(),
+                                         block.state.sums[lane]};
       finish_row(arguments, task.place, block.first_query + r, task.sink, state,
                  call.shape.value_dim, rows + (r - first) * call.value_width);
     }

@@ -26,7 +26,7 @@ struct ForwardTask {
 
 /// What is kept of a block's queries while they meet their keys: lane after lane.
 struct BlockState {
-  std::array<float, kQueryRows> shifts;  ///< what is subtracted from scores, as powers of two
+  std::array<float, kQueryRows> shifts;  ///< what is subtracted from scores, in score units
   std::array<float, kQueryRows> sums;    ///< of weights
 };
 

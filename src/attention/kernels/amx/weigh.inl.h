@@ -45,8 +45,9 @@ HWY_INLINE V largest_scores(const Strip& strip, std::int64_t query) {
 /// maximum, the context is rescaled a few times in all instead of at every other strip.
 inline constexpr float kMostAboveShift = 8;
 
-/// Weighs a strip, piece after piece: weight = 2^(score * unit - shift), added to the sums in f32;
-/// times dropout's factors, and in bf16.
+/// Weighs a strip, piece after piece: weight = 2^((score - shift) * unit), added to the sums in
+/// f32; times dropout's factors, and in bf16. The difference comes first: at huge scores a
+/// product's rounding alone would be a power of two to overflow.
 class StripWeighing {
  public:
   /// `unit` makes powers of two of scores; `rescales` [kQueryRows] becomes what the context so far
@@ -84,13 +85,13 @@ class StripWeighing {
     const V shift = hn::LoadU(d, state.shifts.data() + query);
     const V largest = largest_scores(strip_, query);
     // -infinity is above nothing, and its difference to itself is not a number.
-    const auto moves = hn::Gt(hn::MulSub(largest, unit, shift), hn::Set(d, kMostAboveShift));
+    const auto moves = hn::Gt(hn::Mul(hn::Sub(largest, shift), unit), hn::Set(d, kMostAboveShift));
     if (hn::AllFalse(d, moves)) return;
-    const V next = hn::IfThenElse(moves, hn::Mul(largest, unit), shift);
+    const V next = hn::IfThenElse(moves, largest, shift);
     // What was weighed before the first visible score weighs 0: no factor changes it.
     const auto had_shift = hn::And(moves, hn::Gt(shift, hn::Set(d, kMinusInfinity)));
-    const V rescale =
-        hn::IfThenElse(had_shift, short_exp2_of(hn::Sub(shift, next)), hn::Set(d, 1.0f));
+    const V rescale = hn::IfThenElse(had_shift, short_exp2_of(hn::Mul(hn::Sub(shift, next), unit)),
+                                     hn::Set(d, 1.0f));
     hn::StoreU(next, d, state.shifts.data() + query);
     hn::StoreU(hn::Mul(hn::LoadU(d, state.sums.data() + query), rescale), d,
                state.sums.data() + query);
@@ -110,7 +111,7 @@ class StripWeighing {
     const float* scores = strip_.scores + score_index(first_key, query);
     bfloat16* weights = strip_.weights + weight_index(first_key, query);
     const auto weight_of = [&](const float* score) HWY_ATTR {
-      return short_exp2_of(hn::MulSub(hn::LoadU(d, score), unit, shift));
+      return short_exp2_of(hn::Mul(hn::Sub(hn::LoadU(d, score), shift), unit));
     };
     for (std::int64_t key = 0; key < kPieceKeys; key += 2) {
       const float* pair = scores + key * tiles::kColumns;
