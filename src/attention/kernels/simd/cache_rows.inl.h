@@ -42,12 +42,35 @@ HWY_INLINE V widen_tail(const T* from, std::int64_t count) {
   return hn::Load(D(), buffer);
 }
 
-/// Asks for `count` elements that will be read soon.
+/// Rows that will be read soon, asked of the memory a little at a time, in the order in which they
+/// lie there: the processor's own prefetching follows such a stream, and loses one of half rows or
+/// of bursts.
 template <class T>
-HWY_INLINE void prefetch_row(const T* row, std::int64_t count) {
-  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
-  for (std::int64_t i = 0; i < count; i += kLine) hwy::Prefetch(row + i);
-}
+class ReadAhead {
+ public:
+  ReadAhead(const T* const* rows, std::int64_t count, std::int64_t dim)
+      : next_(rows), end_(rows + count), dim_(dim) {}
+
+  /// The next `count` elements. What reads rows asks for as many as it reads.
+  HWY_INLINE void ask(std::int64_t count) {
+    constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+    if (left_ <= 0) {
+      if (next_ == end_) return;
+      row_ = *next_++;
+      left_ = dim_;
+    }
+    for (std::int64_t i = 0; i < count; i += kLine) hwy::Prefetch(row_ + i);
+    row_ += count;
+    left_ -= count;
+  }
+
+ private:
+  const T* const* next_;
+  const T* const* end_;
+  const T* row_ = nullptr;
+  std::int64_t dim_;
+  std::int64_t left_ = 0;  ///< of the row
+};
 
 /// Where Highway has no blocks to move about, and where there is one alone.
 #if HWY_TARGET == HWY_SCALAR
@@ -94,13 +117,17 @@ class DotGroup {
   HWY_INLINE DotGroup(std::int64_t dim, const float* queries, std::int64_t query_stride)
       : dim_(dim), queries_(queries), query_stride_(query_stride) {}
 
-  HWY_INLINE void multiply(const T* const* keys, float* scores, std::int64_t score_stride) const {
+  HWY_INLINE void multiply(const T* const* keys, ReadAhead<T>& ahead, float* scores,
+                           std::int64_t score_stride) const {
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
     V acc[kAccumulators];
     HWY_UNROLL(16)
     for (int a = 0; a < kAccumulators; ++a) acc[a] = hn::Zero(D());
     std::int64_t i = 0;
-    for (; i + 2 * lanes <= dim_; i += 2 * lanes) add_pair(keys, i, acc);
+    for (; i + 2 * lanes <= dim_; i += 2 * lanes) {
+      ahead.ask(kKeys * 2 * lanes);
+      add_pair(keys, i, acc);
+    }
     for (; i + lanes <= dim_; i += lanes) {
       add_vector(keys, i, acc, [](const T* from) HWY_ATTR { return widen(from); });
     }
@@ -149,15 +176,6 @@ class DotGroup {
   std::int64_t query_stride_;
 };
 
-/// Rows that will be read next, of `width` elements: asked for while others are multiplied, a part
-/// of each in every strip of these, so that memory is never idle.
-template <class T>
-struct SoonRows {
-  const T* const* rows = nullptr;
-  std::int64_t count = 0;
-  std::int64_t width = 0;
-};
-
 /// context[r] += sum over j < count of weights[r][j] * values[j], for kRows rows. An element is one
 /// chain of multiply-adds over j in order, whatever kRows is.
 template <int kRows, class T>
@@ -168,11 +186,10 @@ struct ContextSum {
   std::int64_t weight_stride;
   const T* const* values;
   float* context[kRows];
-  SoonRows<T> soon = {};
 
-  HWY_INLINE void add() const {
+  HWY_INLINE void add(ReadAhead<T>& ahead) const {
     std::int64_t i = 0;
-    add_pairs<kAccumulators / kRows / 2>(i);
+    add_pairs<kAccumulators / kRows / 2>(i, ahead);
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
     for (; i + lanes <= dim; i += lanes) {
       add_vector(i, [](const T* from) HWY_ATTR { return widen(from); });
@@ -185,25 +202,15 @@ struct ContextSum {
  private:
   /// As many pairs of vectors at a time as there are accumulators for, then half as many.
   template <int kPairs>
-  HWY_INLINE void add_pairs(std::int64_t& i) const {
+  HWY_INLINE void add_pairs(std::int64_t& i, ReadAhead<T>& ahead) const {
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
-    for (; i + 2 * kPairs * lanes <= dim; i += 2 * kPairs * lanes) {
-      if (soon.count > 0) {
-        const std::int64_t begin = soon.width * i / dim;
-        const std::int64_t end = soon.width * (i + 2 * kPairs * lanes) / dim;
-        add_strip<kPairs>(i, [=, this](std::int64_t j) HWY_ATTR {
-          if (j < soon.count) prefetch_row(soon.rows[j] + begin, end - begin);
-        });
-      } else {
-        add_strip<kPairs>(i, [](std::int64_t) {});
-      }
-    }
-    if constexpr (kPairs > 1) add_pairs<kPairs / 2>(i);
+    for (; i + 2 * kPairs * lanes <= dim; i += 2 * kPairs * lanes) add_strip<kPairs>(i, ahead);
+    if constexpr (kPairs > 1) add_pairs<kPairs / 2>(i, ahead);
   }
 
-  /// kPairs pairs from element i on; before(j) is called before value j.
-  template <int kPairs, class Before>
-  HWY_INLINE void add_strip(std::int64_t i, const Before& before) const {
+  /// kPairs pairs from element i on.
+  template <int kPairs>
+  HWY_INLINE void add_strip(std::int64_t i, ReadAhead<T>& ahead) const {
     const D d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     VectorPair acc[kRows][kPairs];
@@ -216,7 +223,7 @@ struct ContextSum {
       }
     }
     for (std::int64_t j = 0; j < count; ++j) {
-      before(j);
+      ahead.ask(2 * kPairs * lanes);
       V weight[kRows];
       HWY_UNROLL(4)
       for (int r = 0; r < kRows; ++r) weight[r] = hn::Set(d, weights[r * weight_stride + j]);

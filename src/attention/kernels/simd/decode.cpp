@@ -131,7 +131,9 @@ void add_looked_up_values(const KernelCall& kernel, const HeadBlock& block,
     values[count] = tile.value[j];
     weights[count++] = weights[j];
   }
-  ContextSum<1, T>{kernel.shape.value_dim, count, weights, kDecodeTile, values, {context}}.add();
+  ReadAhead<T> nothing(values, 0, 0);
+  ContextSum<1, T>{kernel.shape.value_dim, count, weights, kDecodeTile, values, {context}}.add(
+      nothing);
 }
 
 template <int kRows, class T>
@@ -154,21 +156,20 @@ void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const 
   }
 
   // scores = query key^T
+  // The first block to read a tile asks for the next.
+  const std::int64_t asked = block.first_of_tile ? next.count() : 0;
+  ReadAhead<T> values_ahead(next.value, asked, kernel.shape.value_dim);
+  ReadAhead<T> keys_ahead(next.key, asked, kernel.shape.head_dim);
   const Dots dots(kernel.shape.head_dim, call.rows.query(block.sequence, block.first_row),
                   kernel.head_width);
   for (std::int64_t j = seen.begin / Dots::kKeys * Dots::kKeys; j < seen.end; j += Dots::kKeys) {
-    for (std::int64_t k = j; block.first_of_tile && k < std::min(j + Dots::kKeys, next.count());
-         ++k) {
-      prefetch_row(next.value[k], kernel.shape.value_dim);
-    }
-    dots.multiply(tile.key + j, scores + j, kDecodeTile);
+    dots.multiply(tile.key + j, values_ahead, scores + j, kDecodeTile);
   }
 
   // weights = exp(scores - maximum)
   ContextSum<kRows, T> sum = {kernel.shape.value_dim,  seen.end - seen.begin,
                               scores + seen.begin,     kDecodeTile,
                               tile.value + seen.begin, {}};
-  if (block.first_of_tile) sum.soon = {next.key, next.count(), kernel.shape.head_dim};
   for (std::int64_t r = 0; r < kRows; ++r) {
     const PartialRow partial = call.rows.partial(block.sequence, block.first_row + r, block.chunk);
     float* row = scores + r * kDecodeTile;
@@ -181,7 +182,7 @@ void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const 
   }
 
   // context += weights value
-  if (!kernel.visibility.looks_up_keys()) sum.add();
+  if (!kernel.visibility.looks_up_keys()) sum.add(keys_ahead);
 }
 
 /// All query rows of a key head of one sequence over one tile.
