@@ -258,6 +258,7 @@ void read_cache_of(const DecodeKernelCall& call, std::span<const Reading> readin
 /// body(element) with a number of the cache's type.
 template <class Body>
 void with_element_of_cache(const DecodeKernelCall& call, const Body& body) {
+  // NOLINTBEGIN(bugprone-branch-clone): they differ in the type alone
   switch (call.arguments.cache.key.dtype()) {
     case DType::bf16:
       return body(bfloat16());
@@ -268,6 +269,7 @@ void with_element_of_cache(const DecodeKernelCall& call, const Body& body) {
     default:
       return body(float());
   }
+  // NOLINTEND(bugprone-branch-clone)
 }
 
 void read_cache(const DecodeKernelCall& call, std::span<const Reading> readings) {
