@@ -36,8 +36,8 @@ inline constexpr std::int64_t kStripScores = kStripKeys * kQueryRows;
 inline constexpr std::int64_t kStripRowTiles = kStripKeys / tiles::kRows;
 inline constexpr std::int64_t kStripDepthTiles = kStripKeys / tiles::kDepth;
 
-/// Keys of a strip that are weighed, for a tile of queries, between two steps of the tile unit:
-/// some 100 instructions of vectors of 16, beside 4 products.
+/// Keys of a strip that are weighed, for a tile of queries, between two rows of the tile unit's
+/// products: some 100 instructions of vectors of 16, beside 2 products.
 inline constexpr std::int64_t kPieceKeys = 8;
 
 /// Keys that the blocks of a task meet one after the other before any of them goes on: 256 KiB of
