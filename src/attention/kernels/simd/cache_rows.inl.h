@@ -147,17 +147,20 @@ class DotGroup {
   }
   HWY_INLINE void add_pair(const T* const* keys, std::int64_t i, V* acc) const {
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
-    VectorPair queries[kRows];
+    V first[kRows], second[kRows];
     HWY_UNROLL(4)
-    for (int r = 0; r < kRows; ++r) queries[r] = {query(r, i), query(r, i + lanes)};
+    for (int r = 0; r < kRows; ++r) {
+      first[r] = query(r, i);
+      second[r] = query(r, i + lanes);
+    }
     HWY_UNROLL(16)
     for (int j = 0; j < kKeys; ++j) {
       const VectorPair key = widen_pair(keys[j] + i);
       HWY_UNROLL(4)
       for (int r = 0; r < kRows; ++r) {
         V& sum = acc[r * kKeys + j];
-        sum = hn::MulAdd(queries[r].first, key.first, sum);
-        sum = hn::MulAdd(queries[r].second, key.second, sum);
+        sum = hn::MulAdd(first[r], key.first, sum);
+        sum = hn::MulAdd(second[r], key.second, sum);
       }
     }
   }
@@ -213,14 +216,11 @@ struct ContextSum {
   HWY_INLINE void add_strip(std::int64_t i, ReadAhead<T>& ahead) const {
     const D d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    VectorPair acc[kRows][kPairs];
+    V acc[kRows][2 * kPairs];
     HWY_UNROLL(4)
     for (int r = 0; r < kRows; ++r) {
-      HWY_UNROLL(8)
-      for (int v = 0; v < kPairs; ++v) {
-        const float* from = context[r] + i + 2 * v * lanes;
-        acc[r][v] = {hn::LoadU(d, from), hn::LoadU(d, from + lanes)};
-      }
+      HWY_UNROLL(16)
+      for (int v = 0; v < 2 * kPairs; ++v) acc[r][v] = hn::LoadU(d, context[r] + i + v * lanes);
     }
     for (std::int64_t j = 0; j < count; ++j) {
       ahead.ask(2 * kPairs * lanes);
@@ -232,19 +232,15 @@ struct ContextSum {
         const VectorPair value = widen_pair(values[j] + i + 2 * v * lanes);
         HWY_UNROLL(4)
         for (int r = 0; r < kRows; ++r) {
-          acc[r][v].first = hn::MulAdd(weight[r], value.first, acc[r][v].first);
-          acc[r][v].second = hn::MulAdd(weight[r], value.second, acc[r][v].second);
+          acc[r][2 * v] = hn::MulAdd(weight[r], value.first, acc[r][2 * v]);
+          acc[r][2 * v + 1] = hn::MulAdd(weight[r], value.second, acc[r][2 * v + 1]);
         }
       }
     }
     HWY_UNROLL(4)
     for (int r = 0; r < kRows; ++r) {
-      HWY_UNROLL(8)
-      for (int v = 0; v < kPairs; ++v) {
-        float* to = context[r] + i + 2 * v * lanes;
-        hn::StoreU(acc[r][v].first, d, to);
-        hn::StoreU(acc[r][v].second, d, to + lanes);
-      }
+      HWY_UNROLL(16)
+      for (int v = 0; v < 2 * kPairs; ++v) hn::StoreU(acc[r][v], d, context[r] + i + v * lanes);
     }
   }
 

@@ -63,7 +63,8 @@ HWY_INLINE V widen(const std::int8_t* from) {
   return hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(quarter, from)));
 }
 
-/// Two vectors of as many numbers one after the other.
+/// Two vectors of as many numbers one after the other. (An array of them does not compile for NEON:
+/// g++ makes its constructor without the instruction set.)
 struct VectorPair {
   V first, second;
 };
