@@ -121,6 +121,36 @@ TEST(TilesAtHostileInputs, ScoresOf1e30) {
             0x1p-8 * largest_magnitude(gradient));
 }
 
+/// One query; key 0 has score 0 and value -1, all others `score` and value 1.
+AttentionCase one_against_many(std::int64_t many, double score) {
+  CaseSpec spec = one_head(1, 1 + many, 3);
+  spec.softmax_scale = 1;
+  AttentionCase inputs(spec, DType::bf16);
+  inputs.query.fill(1);
+  for (std::int64_t k = 0; k <= many; ++k) {
+    double rest = k == 0 ? 0 : score;
+    for (std::int64_t i = 3 * k; i < 3 * (k + 1); ++i) {
+      inputs.key.set(i, rest);  // what one bf16 leaves of the score the next one takes
+      rest -= inputs.key.get(i);
+      inputs.value.set(i, k == 0 ? -1 : 1);
+    }
+  }
+  return inputs;
+}
+
+// Weights just above half a unit of eight digits all round up by nearly 2^-8 of themselves.
+TEST(TilesAtHostileInputs, AllWeightsRoundOneWay) {
+  const double score = std::log((1 + 0x1p-8 + 0x1p-12) / 2);
+  double largest = 0;
+  for (std::int64_t many = 100; many < 200; ++many) {
+    const AttentionCase inputs = one_against_many(many, score);
+    expect_stated_error(inputs);
+    largest = std::max(
+        largest, largest_difference(run_on_tiles(inputs).out, run_forward(inputs, DType::f64).out));
+  }
+  EXPECT_GT(largest, 0x1p-8 + 0x1p-12) << "2^-9 for a weight and 2^-9 for out would be enough";
+}
+
 TEST(TilesAtHostileInputs, AllEqualKeys) {
   AttentionCase inputs(one_head(40, 300, 16), DType::bf16);
   inputs.key.fill(0.37);

@@ -72,7 +72,7 @@ class ReadAhead {
   std::int64_t left_ = 0;  ///< of the row
 };
 
-/// Where Highway has no blocks to move about, and where there is one alone.
+// sums[i] = the sum of the lanes of vectors[i], for four of them.
 #if HWY_TARGET == HWY_SCALAR
 HWY_INLINE void sum_lanes_of_four(const V* vectors, float* sums) {
   for (int i = 0; i < 4; ++i) sums[i] = hn::GetLane(vectors[i]);
@@ -89,14 +89,15 @@ HWY_INLINE V sums_of_blocks(const V* vectors) {
   return fold(fold(vectors[0], vectors[2]), fold(vectors[1], vectors[3]));
 }
 
-/// Their sums, block after block.
+/// Block after block.
 HWY_INLINE void sum_lanes_of_four(const V* vectors, float* sums) {
   alignas(64) float lanes[kLaneMultiple];
   hn::Store(sums_of_blocks(vectors), D(), lanes);
   const hn::Full128<float> block;
   auto sum = hn::Load(block, lanes);
-  for (std::size_t l = 4; l < hn::Lanes(D()); l += 4)
+  for (std::size_t l = 4; l < hn::Lanes(D()); l += 4) {
     sum = hn::Add(sum, hn::Load(block, lanes + l));
+  }
   hn::StoreU(sum, block, sums);
 }
 #endif
