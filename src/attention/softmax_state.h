@@ -5,9 +5,15 @@
 
 namespace limelight {
 
+/// How far a score may stand above its row's shift, what is subtracted from scores, before the
+/// shift is moved: 2 to this power. Any shift gives the same weights but for a factor, which their
+/// sum has too; and where it is not moved for every new maximum, the context is rescaled a few
+/// times in all.
+inline constexpr float kMostAboveShift = 8;
+
 /// What a row's softmax needs to remember of the scores seen so far (Milakov and Gimelshein 2018):
 ///   maximum = max of scores,   sum = sum of exp(score - maximum);
-/// or a number somewhat below the max, where moving it is put off (see move_shift).
+/// or a shift, at most kMostAboveShift below the max.
 /// merge() is associative and commutative, and the default state is its identity; whatever was
 /// summed with the weights (the context) is rescaled by the factor that merge returns.
 template <class T>

@@ -9,6 +9,7 @@
 #include "attention/kernels/amx/forward_block.h"
 #include "attention/kernels/amx/scores.inl.h"
 #include "attention/kernels/amx/short_exp.inl.h"
+#include "attention/softmax_state.h"
 
 #if defined(LIMELIGHT_AMX_WEIGH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIMELIGHT_AMX_WEIGH_INL_H
@@ -39,11 +40,6 @@ HWY_INLINE V largest_scores(const Strip& strip, std::int64_t query) {
   }
   return hn::Max(hn::Max(a, b), hn::Max(c, e));
 }
-
-/// How far, as a power of two, a score may stand above its query's shift. Any shift gives the same
-/// weights but for a factor, which the sum has too; and with one that is not moved for every new
-/// maximum, the context is rescaled a few times in all instead of at every other strip.
-inline constexpr float kMostAboveShift = 8;
 
 /// Weighs a strip, piece after piece: weight = 2^((score - shift) * unit), added to the sums in
 /// f32; times dropout's factors, and in bf16. The difference comes first: at huge scores a

@@ -235,17 +235,14 @@ inline float exponentials(std::int64_t width, float shift, float* row) {
   return hn::GetLane(hn::SumOfLanes(d, sums));
 }
 
-/// How far a score may stand above its row's shift: 2^8. Any shift gives the same weights but for a
-/// factor, which their sum has too; and one that is not moved for every new maximum is mostly known
-/// before the maximum is: the processor guesses that it stays, and exponentials need not wait.
-inline constexpr float kMostAboveShift = 5.545177f;
-
 /// Moves a row's shift, state.maximum, to `largest` where that stands too far above it. Returns
 /// what was summed before, the context too, is to be multiplied by. A row's shift depends on its
-/// own scores alone.
+/// own scores alone. It is mostly known before the maximum is: the processor guesses that it stays,
+/// and exponentials need not wait.
 HWY_INLINE float move_shift(float largest, SoftmaxState<float>& state) {
   // Where the row has seen nothing the shift is -infinity, below every number.
-  if (!(largest > state.maximum + kMostAboveShift)) return 1;
+  constexpr float kLn2 = 0.693147181f;
+  if (!(largest > state.maximum + kMostAboveShift * kLn2)) return 1;
   const float rescale = state.empty() ? 1 : state.rescale_to(largest);
   state = {largest, state.sum * rescale};
   return rescale;
