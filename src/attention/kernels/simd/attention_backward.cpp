@@ -144,7 +144,7 @@ void differentiate_keys(const VectorCall& call, KeyTile tile, const BackwardScra
   const KeyRange keys = tile.keys();
   tile.finite = load_tile_transposed(call, tile, scratch);
   load_keys(call.keys, tile.sequence, tile.kv_head, keys.begin, keys.end - keys.begin,
-            call.shape.head_dim, call.head_width, scratch.keys);
+            call.head_width, scratch.keys);
   std::fill_n(scratch.grad_keys, kTileKeys * call.head_width, 0.0f);
   std::fill_n(scratch.grad_values, kTileKeys * call.value_width, 0.0f);
   for_each_block_of(call, tile, [&](const QueryBlock& block) {

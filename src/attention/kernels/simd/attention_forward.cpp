@@ -89,9 +89,8 @@ void pack_tile(const KernelCall& call, const KeySource& keys, const KeySource& v
   const std::int64_t count = std::min(kTileKeys, sequence.kv_len - first);
   load_keys_transposed(keys, sequence, kv_head, first, count, call.shape.head_dim, call.head_width,
                        rows, packed.keys + first * call.shape.head_dim);
-  packed.finite_values[tile] =
-      load_keys(values, sequence, kv_head, first, count, call.shape.value_dim, call.value_width,
-                packed.values + first * call.value_width);
+  packed.finite_values[tile] = load_keys(values, sequence, kv_head, first, count, call.value_width,
+                                         packed.values + first * call.value_width);
 }
 
 /// context[r] += sum over keys of weight * value for a tile in which some values are NaN or

@@ -51,8 +51,8 @@ inline bool load_queries(const BackwardCall& call, const QueryBlock& block, cons
     load_row(grad_out.raw(), grad_out.dtype(),
              row_offset(grad_out, sequence.batch, block.place.head, i), call.shape.value_dim, 1,
              call.value_width, to_grad);
-    finite = finite && all_finite(call.shape.head_dim, to_query) &&
-             all_finite(call.shape.value_dim, to_grad);
+    finite =
+        finite && all_finite(call.head_width, to_query) && all_finite(call.value_width, to_grad);
   }
   return finite;
 }
