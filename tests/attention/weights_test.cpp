@@ -440,6 +440,28 @@ TEST(WeightsSums, RowsAndTheirSinksSumToOne) {
   }
 }
 
+// A query of 1, keys that are the scores and an lse of 0: the weights are exponentials.
+TEST(WeightsExponential, StaysWithinItsStatedError) {
+  constexpr std::int64_t kKeys = 100000;
+  const double smallest = std::log(double{std::numeric_limits<float>::min()});
+  Tensor query(DType::f32, {1, 1, 1, 1}), key(DType::f32, {1, 1, kKeys, 1}),
+      lse(DType::f32, {1, 1, 1});
+  Tensor weights(DType::f32, {1, 1, 1, kKeys});
+  query.set(0, 1);
+  for (std::int64_t j = 1; j < kKeys; ++j) {
+    key.set(j, smallest + (87.99 - smallest) * double(j) / double{kKeys - 1});
+  }
+  AttentionOptions options;
+  options.softmax_scale = 1;
+  attention_weights({query.view(), key.view(), lse.view(), options}, {}, {}, weights.view());
+  EXPECT_EQ(weights.get(0), 1) << "exp(0)";
+  for (std::int64_t j = 1; j < kKeys; ++j) {
+    const double exact = std::exp(key.get(j));
+    const double last_place = std::ldexp(1, std::ilogb(exact) - 23);
+    ASSERT_NEAR(weights.get(j), exact, 1.2 * last_place) << key.get(j);
+  }
+}
+
 /// A NaN in key 2 of head 0: what sees it shows it, and nothing else changes by a bit.
 TEST_P(WeightsTest, NanShowsWhereItIsSeenAndNowhereElse) {
   for (const DType dtype : {DType::f32, DType::f64}) {
