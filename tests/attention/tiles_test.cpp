@@ -151,6 +151,19 @@ TEST(TilesAtHostileInputs, AllWeightsRoundOneWay) {
   EXPECT_GT(largest, 0x1p-8 + 0x1p-12) << "2^-9 for a weight and 2^-9 for out would be enough";
 }
 
+// Side by side: queries whose scores fall, stay, rise by less than makes a shift move at a time, and
+// by more in each strip, to 1400 above the first.
+TEST(TilesAtHostileInputs, RisingScores) {
+  CaseSpec spec = one_head(40, 700, 1);
+  spec.softmax_scale = 1;
+  AttentionCase inputs(spec, DType::bf16);
+  constexpr double kSlopes[] = {-1, 0, 0.01, 0.1, 0.3, 2};
+  for (std::int64_t i = 0; i < 40; ++i) inputs.query.set(i, kSlopes[i % 6]);
+  for (std::int64_t j = 0; j < 700; ++j) inputs.key.set(j, double(j));
+  expect_stated_error(inputs);
+  expect_stated_gradient_errors(inputs);
+}
+
 TEST(TilesAtHostileInputs, AllEqualKeys) {
   AttentionCase inputs(one_head(40, 300, 16), DType::bf16);
   inputs.key.fill(0.37);
