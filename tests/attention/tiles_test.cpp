@@ -151,8 +151,8 @@ TEST(TilesAtHostileInputs, AllWeightsRoundOneWay) {
   EXPECT_GT(largest, 0x1p-8 + 0x1p-12) << "2^-9 for a weight and 2^-9 for out would be enough";
 }
 
-// Side by side: queries whose scores fall, stay, rise by less than makes a shift move at a time, and
-// by more in each strip, to 1400 above the first.
+// Side by side: queries whose scores fall, stay, rise by less than makes a shift move at a time,
+// and by more in each strip, to 1400 above the first.
 TEST(TilesAtHostileInputs, RisingScores) {
   CaseSpec spec = one_head(40, 700, 1);
   spec.softmax_scale = 1;
