@@ -29,20 +29,23 @@ namespace limelight::amx {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// Rows of a block as packed tiles [columns, kBlockParts], a row being two queries, 0 beyond its
-/// rows. Returns whether nothing is NaN or infinite. `rows` is memory for two of them.
+/// Rows of a block as packed tiles [columns, kBlockParts], a row being two queries as
+/// place_of_query() pairs them, 0 beyond its rows. Returns whether nothing is NaN or infinite.
+/// `rows` is memory for two of them.
 bool pack_query_pairs(const ConstTensorView& view, const simd::QueryBlock& block,
                       std::int64_t width, bfloat16* rows, bfloat16* packed) {
   bool finite = true;
   const auto copy = [&](std::int64_t r, bfloat16* to) {
     copy_query(view, block.place, r < block.rows ? block.first + r : kNoRow, width, to);
   };
-  for (std::int64_t r = 0; r < kBlockRows; r += 2) {
-    copy(r, rows);
-    copy(r + 1, rows + width);
-    finite &= weave_rows(
-        rows, rows + width, width, kBlockParts * tiles::kTileElements,
-        packed + r / tiles::kDepth * tiles::kTileElements + r % tiles::kDepth * tiles::kColumns);
+  for (std::int64_t part = 0; part < kBlockParts; ++part) {
+    for (std::int64_t pair = 0; pair < tiles::kColumns; ++pair) {
+      const std::int64_t r = part * kQueryRows + pair;
+      copy(r, rows);
+      copy(r + tiles::kColumns, rows + width);
+      finite &= weave_rows(rows, rows + width, width, kBlockParts * tiles::kTileElements,
+                           packed + part * tiles::kTileElements + pair * 2 * tiles::kColumns);
+    }
   }
   return finite;
 }

@@ -32,7 +32,9 @@ class GradientProducts {
                          scratch_.grad_keys);
     }
     i -= keys_;
-    return query_product(strip_.first_part + i / queries_of_part_, 2 * (i % queries_of_part_));
+    std::int64_t part = strip_.first_part;
+    for (; i >= queries_of_part_; i -= queries_of_part_) ++part;  // sooner than a division
+    return query_product(part, 2 * i);
   }
 
  private:

@@ -46,11 +46,17 @@ static_assert(simd::kTileKeys % kStripKeys == 0, "whole strips");
 /// bf16 of a strip and a block.
 inline constexpr std::int64_t kBlockScores = kStripKeys * kBlockRows;
 
+/// Queries of a part stand in pairs in products over queries, one of each tile: so a row of them is
+/// two vectors of weights, woven. The order in which `query` comes in such a row, or depth:
+constexpr std::int64_t place_of_query(std::int64_t query) {
+  return query % tiles::kColumns * kQueryTiles + query / tiles::kColumns;
+}
+
 /// Where the weight of a strip's key with a query of part `part` stands in the left operand of a
 /// product over queries: tiles [kStripRowTiles, kBlockParts], a row being a key.
 constexpr std::int64_t row_index(std::int64_t part, std::int64_t key, std::int64_t query) {
   return (key / tiles::kRows * kBlockParts + part) * tiles::kTileElements +
-         key % tiles::kRows * tiles::kDepth + query;
+         key % tiles::kRows * tiles::kDepth + place_of_query(query);
 }
 
 }  // namespace limelight::amx

@@ -30,38 +30,38 @@ struct Differentiated {
 /// What is known of a vector of queries.
 struct QueryLanes {
   V lse, delta;
+  hn::Mask<D> seeing;  ///< those that are there and see anything
+
+  HWY_INLINE static QueryLanes of(const BlockPart& part, std::int64_t query) {
+    const D d;
+    const V lse = hn::LoadU(d, part.lse + query);
+    return {lse, hn::LoadU(d, part.delta + query), hn::Not(hn::Eq(lse, hn::Set(d, kSeesNothing)))};
+  }
 };
 
 /// weight = exp(score - lse), and with dropout's factor and softcap's slope where given
 ///   grad_score = weight * (factor * grad_weight - delta) * slope,   weight *= factor,
-/// both 0 where nothing is visible, whatever stands in grad_weights. `i` is the score's place.
+/// both 0 where nothing is visible, whatever stands in scores and grad_weights. `i` is the score's
+/// place. `kPlain`: there is no factor and no slope.
+template <bool kPlain>
 HWY_INLINE Differentiated differentiate_vector(const GradientStrip& strip, V unit,
                                                const QueryLanes& queries, std::int64_t i) {
   const D d;
   const V score = hn::Mul(hn::LoadU(d, strip.scores + i), unit);
-  const V weight = short_exp_of(hn::Sub(score, queries.lse));
+  const auto visible = hn::AndNot(hn::Eq(score, hn::Set(d, kMinusInfinity)), queries.seeing);
+  const V weight = short_exp_of(hn::Sub(score, queries.lse), visible);
   V grad_weight = hn::LoadU(d, strip.grad_weights + i);
   V kept = weight;
-  if (strip.factors != nullptr) {
+  if (!kPlain && strip.factors != nullptr) {
     const V factor = hn::LoadU(d, strip.factors + i);
     grad_weight = hn::Mul(grad_weight, factor);
     kept = hn::Mul(kept, factor);
   }
   V grad_score = hn::Mul(weight, hn::Sub(grad_weight, queries.delta));
-  if (strip.slopes != nullptr) grad_score = hn::Mul(grad_score, hn::LoadU(d, strip.slopes + i));
-  const auto hidden = hn::Or(hn::Eq(score, hn::Set(d, kMinusInfinity)),
-                             hn::Eq(queries.lse, hn::Set(d, kSeesNothing)));
-  return {hn::IfThenZeroElse(hidden, kept), hn::IfThenZeroElse(hidden, grad_score)};
-}
-
-/// Where the other tile of queries of the part would be empty, it takes part in sums over queries.
-inline void clear_absent_tile(const BlockPart& part, const WeighedStrip& to) {
-  if (part.query_tiles() == kQueryTiles) return;
-  for (std::int64_t key = 0; key < kStripKeys; ++key) {
-    const std::int64_t row = row_index(part.part, key, tiles::kColumns);
-    std::fill_n(to.weights + row, tiles::kColumns, bfloat16());
-    std::fill_n(to.grad_scores + row, tiles::kColumns, bfloat16());
+  if (!kPlain && strip.slopes != nullptr) {
+    grad_score = hn::Mul(grad_score, hn::LoadU(d, strip.slopes + i));
   }
+  return {kept, hn::IfThenElseZero(visible, grad_score)};
 }
 
 /// Dot products are what gradients of scores are made of: all that stands before is done.
@@ -74,51 +74,73 @@ inline void complete_dots(const TileCall& call, const GradientStrip& strip) {
   }
 }
 
-/// Makes of a strip what enters the gradients, piece after piece.
+/// Makes of a strip what enters the gradients, piece after piece: some keys, for both tiles of
+/// queries, which stand in pairs where a product sums over queries.
 class StripDifferentiation {
  public:
   StripDifferentiation(const TileCall& call, const GradientStrip& strip, const WeighedStrip& to)
-      : strip_(strip), to_(to), unit_(call.score_unit()) {
-    clear_absent_tile(*strip.block, to);
-  }
+      : strip_(strip), to_(to), unit_(call.score_unit()) {}
 
-  std::int64_t pieces() const { return strip_.block->query_tiles() * kPieces; }
+  std::int64_t pieces() const { return kStripKeys / kKeys; }
 
   HWY_NOINLINE void next() {
-    const std::int64_t key = piece_ % kPieces * kPieceKeys;
-    const std::int64_t tile = piece_ / kPieces;
-    ++piece_;
-    for_each_lanes([&](std::int64_t lane)
-                       HWY_ATTR { differentiate_piece(key, tile * tiles::kColumns + lane); });
+    if (strip_.factors == nullptr && strip_.slopes == nullptr) {
+      differentiate_piece<true>();
+    } else {
+      differentiate_piece<false>();
+    }
+    key_ += kKeys;
   }
 
  private:
-  static constexpr std::int64_t kPieces = kStripKeys / kPieceKeys;  ///< of a tile of queries
+  static constexpr std::int64_t kKeys = kPieceKeys / kQueryTiles;  ///< of a piece
+  static_assert(kQueryTiles == 2, "a pair");
+  static_assert(tiles::kRows % kKeys == 0, "a piece's keys are of one tile");
 
-  HWY_INLINE void differentiate_piece(std::int64_t first_key, std::int64_t query) {
+  template <bool kPlain>
+  HWY_INLINE void differentiate_piece() {
+    for_each_lanes([&](std::int64_t lane) HWY_ATTR { differentiate_lanes<kPlain>(lane); });
+  }
+
+  template <bool kPlain>
+  HWY_INLINE void differentiate_lanes(std::int64_t lane) {
     const D d;
     const V unit = hn::Set(d, unit_);
     const BlockPart& part = *strip_.block;
-    const QueryLanes queries = {hn::LoadU(d, part.lse + query), hn::LoadU(d, part.delta + query)};
-    bfloat16* turned = to_.grad_turned + part.part * kStripScores + weight_index(first_key, query);
-    for (std::int64_t key = 0; key < kPieceKeys; key += 2) {
-      const std::int64_t i = score_index(first_key + key, query);
-      const Differentiated even = differentiate_vector(strip_, unit, queries, i);
-      const Differentiated odd = differentiate_vector(strip_, unit, queries, i + tiles::kColumns);
-      const std::int64_t row = row_index(part.part, first_key + key, query);
-      store_rounded(even.weight, to_.weights + row);
-      store_rounded(odd.weight, to_.weights + row + tiles::kDepth);
-      store_rounded(even.grad_score, to_.grad_scores + row);
-      store_rounded(odd.grad_score, to_.grad_scores + row + tiles::kDepth);
-      hn::StoreU(rounded_pairs(even.grad_score, odd.grad_score), d,
-                 reinterpret_cast<float*>(turned + key * tiles::kColumns));
+    const std::int64_t query[kQueryTiles] = {lane, tiles::kColumns + lane};
+    const QueryLanes lanes[kQueryTiles] = {QueryLanes::of(part, query[0]),
+                                           QueryLanes::of(part, query[1])};
+    const auto differentiate = [&](std::int64_t key, int tile) HWY_ATTR {
+      const std::int64_t i = score_index(key_, query[tile]) + key * tiles::kColumns;
+      return differentiate_vector<kPlain>(strip_, unit, lanes[tile], i);
+    };
+    const auto store = [&](V x, V y, bfloat16* to) HWY_ATTR {
+      hn::StoreU(rounded_pairs(x, y), d, reinterpret_cast<float*>(to));
+    };
+    const std::int64_t row = row_index(part.part, key_, lane);
+    bfloat16* weights = to_.weights + row;
+    bfloat16* grad_scores = to_.grad_scores + row;
+    bfloat16* turned = to_.grad_turned + part.part * kStripScores + weight_index(key_, lane);
+    constexpr std::int64_t kNextTile = weight_index(0, tiles::kColumns);
+    HWY_UNROLL(2)
+    for (std::int64_t key = 0; key < kKeys; key += 2) {
+      const Differentiated a = differentiate(key, 0);
+      const Differentiated b = differentiate(key, 1);
+      const Differentiated c = differentiate(key + 1, 0);
+      const Differentiated e = differentiate(key + 1, 1);
+      store(a.weight, b.weight, weights + key * tiles::kDepth);
+      store(c.weight, e.weight, weights + (key + 1) * tiles::kDepth);
+      store(a.grad_score, b.grad_score, grad_scores + key * tiles::kDepth);
+      store(c.grad_score, e.grad_score, grad_scores + (key + 1) * tiles::kDepth);
+      store(a.grad_score, c.grad_score, turned + key * tiles::kColumns);
+      store(b.grad_score, e.grad_score, turned + kNextTile + key * tiles::kColumns);
     }
   }
 
   const GradientStrip& strip_;
   const WeighedStrip& to_;
   float unit_;
-  std::int64_t piece_ = 0;
+  std::int64_t key_ = 0;  ///< the next piece's first
 };
 
 }  // namespace

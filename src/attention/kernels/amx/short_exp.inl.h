@@ -28,10 +28,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr float kLog2E = 1.44269504f;
 
 /// 2^x within a factor of 1 +- 2^-13 where the result is a normal number, exactly 1 for 0; 0 below,
-/// NaN for NaN; something huge from x = 127 on. A sixteenth of what rounding to bf16 adds, and as
-/// short as that allows: x = n + r with n whole, and 2^r = 1 + r (c1 + r (c2 + r c3)). The
-/// coefficients were found by iteratively reweighted least squares.
-HWY_INLINE V short_exp2_of(V x) {
+/// NaN for NaN; something huge from x = 127 on; and 0 where it is not `wanted`. A sixteenth of what
+/// rounding to bf16 adds, and as short as that allows: x = n + r with n whole, and 2^r = 1 + r (c1
+/// + r (c2 + r c3)). The coefficients were found by iteratively reweighted least squares.
+HWY_INLINE V short_exp2_of(V x, hn::Mask<D> wanted) {
   const D d;
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL  // which have instructions for n and r
   // 0 <= r < 1, relative error 8.6e-5 at most.
@@ -41,7 +41,8 @@ HWY_INLINE V short_exp2_of(V x) {
   p = hn::MulAdd(p, r, hn::Set(d, 0x1.63e658p-1f));
   p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
   // A result that is no normal number would cost hundreds of cycles to make: it is left out.
-  const __mmask16 is_normal = _mm512_cmp_ps_mask(x.raw, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
+  const __mmask16 is_normal =
+      _mm512_mask_cmp_ps_mask(wanted.raw, x.raw, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
   return V{_mm512_maskz_scalef_ps(is_normal, p.raw, x.raw)};
 #else
   // |r| <= 1/2, relative error 1.02e-4 at most. A number of 24 bits plus kShift has none left for a
@@ -58,12 +59,16 @@ HWY_INLINE V short_exp2_of(V x) {
   p = hn::MulAdd(p, r, hn::Set(d, 0x1.62f5fap-1f));
   p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
   const V power_of_two = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(du, shifted)));
-  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -126.0f)), hn::Mul(p, power_of_two));
+  const auto is_normal = hn::Not(hn::Lt(x, hn::Set(d, -126.0f)));
+  return hn::IfThenElseZero(hn::And(wanted, is_normal), hn::Mul(p, power_of_two));
 #endif
 }
+HWY_INLINE V short_exp2_of(V x) { return short_exp2_of(x, hn::FirstN(D(), hn::Lanes(D()))); }
 
 /// exp(x), likewise.
-HWY_INLINE V short_exp_of(V x) { return short_exp2_of(hn::Mul(x, hn::Set(D(), kLog2E))); }
+HWY_INLINE V short_exp_of(V x, hn::Mask<D> wanted) {
+  return short_exp2_of(hn::Mul(x, hn::Set(D(), kLog2E)), wanted);
+}
 
 /// Pairs of bf16: `even` in the lower halves. Rounded to nearest, halves away from 0 (which takes
 /// one addition, where to even takes three more). A NaN stays one unless the 8 highest digits
@@ -75,14 +80,6 @@ HWY_INLINE V rounded_pairs(V even, V odd) {
   const auto lower = hn::ShiftRight<16>(hn::Add(hn::BitCast(du, even), half));
   const auto upper = hn::Add(hn::BitCast(du, odd), half);
   return hn::BitCast(d, hn::OrAnd(lower, upper, hn::Set(du, 0xffff0000u)));
-}
-
-/// A vector of such numbers one after the other.
-HWY_INLINE void store_rounded(V x, bfloat16* to) {
-  const hn::RebindToUnsigned<D> du;
-  const hn::Rebind<std::uint16_t, D> half;
-  const auto rounded = hn::ShiftRight<16>(hn::Add(hn::BitCast(du, x), hn::Set(du, 0x8000u)));
-  hn::StoreU(hn::TruncateTo(half, rounded), half, reinterpret_cast<std::uint16_t*>(to));
 }
 
 }  // namespace
