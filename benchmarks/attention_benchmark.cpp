@@ -2,7 +2,7 @@
 // Counted are the products that the mathematics needs on what is visible: two for the forward, five
 // for the backward (scores are computed again).
 //
-//   attention_benchmark [--onnxruntime COMMAND]
+//   attention_benchmark [--only f32|tiles|beside|cost] [--onnxruntime COMMAND]
 //
 // COMMAND HEADS LENGTH HEAD_DIM full|causal THREADS REPETITIONS prints the seconds that
 // onnxruntime's Attention and MultiHeadAttention take: benchmarks/peers/onnxruntime.
@@ -20,9 +20,11 @@
 #include <string>
 #include <thread>
 
+#include "attention/kernels/amx/strip_sizes.h"
 #include "base/instruction_set.h"
 #include "benchmarks/attention_problem.h"
 #include "benchmarks/ceilings.h"
+#include "benchmarks/idle_unit.h"
 #include "benchmarks/measure.h"
 
 namespace {
@@ -123,6 +125,31 @@ void report_tiles() {
   }
 }
 
+/// What the tile kernels take beside the products, with a unit that does nothing.
+void report_beside() {
+  constexpr std::int64_t kLength = 4096;
+  constexpr double kStrips =
+      static_cast<double>(bench::kHeads * kLength * kLength / amx::kStripScores);
+  fmt::print(
+      "\nThe kernels on tiles without their products, one thread, {} tokens: nanoseconds for {} "
+      "keys "
+      "and {} queries.\n\n",
+      kLength, amx::kStripKeys, amx::kQueryRows);
+  const TileUnitForTest idle(&bench::idle_unit());
+  omp_set_num_threads(1);
+  for (const std::int64_t head_dim : {64, 128}) {
+    const AttentionExtents extents = {kLength, head_dim, false};
+    bench::AttentionProblemOf<bfloat16> problem(extents);
+    const auto nanoseconds = [](const bench::Seconds& seconds) {
+      return 1e9 * seconds.fastest / kStrips;
+    };
+    fmt::print("{} | forward {:>6.0f} | backward {:>6.0f}\n", name_of(extents),
+               nanoseconds(bench::measure([&] { problem.forward(); })),
+               nanoseconds(bench::measure([&] { problem.backward(); })));
+    std::fflush(stdout);
+  }
+}
+
 /// Of this process, in bytes.
 double resident_memory() {
   std::ifstream statm("/proc/self/statm");
@@ -200,16 +227,26 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; i += 2) {
     const std::string flag = argv[i];
     if (i + 1 == argc || (flag != "--only" && flag != "--onnxruntime")) {
-      fmt::print(stderr,
-                 "usage: attention_benchmark [--only f32|tiles|cost] [--onnxruntime COMMAND]\n");
+      fmt::print(
+          stderr,
+          "usage: attention_benchmark [--only f32|tiles|beside|cost] [--onnxruntime COMMAND]\n");
       return 2;
     }
     (flag == "--only" ? only : onnxruntime) = argv[i + 1];
   }
-  const auto wanted = [&](const char* part) { return only.empty() || only == part; };
+  bool known = only.empty();
+  const auto wanted = [&](const char* part) {
+    known |= only == part;
+    return only.empty() || only == part;
+  };
   // Scratch memory goes back to the system when it is freed, so that memory_of sees it come again.
   ::mallopt(M_MMAP_THRESHOLD, 64 << 10);
   if (wanted("f32")) report_f32(onnxruntime);
   if (wanted("tiles")) report_tiles();
+  if (wanted("beside")) report_beside();
   if (wanted("cost")) report_costs();
+  if (known) return 0;
+  fmt::print(stderr,
+             "attention_benchmark: --only: expected f32, tiles, beside or cost; found: {}\n", only);
+  return 2;
 }
