@@ -107,19 +107,28 @@ HWY_INLINE void sum_lanes(const V* vectors, float* sums) {
   for (int i = 0; i < kAccumulators; i += 4) sum_lanes_of_four(vectors + i, sums + i);
 }
 
-/// scores[r][j] = queries row r . keys[j] for kRows rows (`query_stride` apart) and keys first to
-/// first + kAccumulators / kRows - 1. An element is one chain of multiply-adds in each lane over
-/// the row in order, whatever kRows is.
+/// scores[r][j] = queries row r . keys[j] for kRows rows (`query_stride` apart) and groups of
+/// kKeys keys. An element is one chain of multiply-adds in each lane over the row in order,
+/// whatever kRows is.
 template <int kRows, class T>
-class DotGroup {
+class DotGroups {
  public:
   static constexpr int kKeys = kAccumulators / kRows;
 
-  HWY_INLINE DotGroup(std::int64_t dim, const float* queries, std::int64_t query_stride)
+  DotGroups(std::int64_t dim, const float* queries, std::int64_t query_stride)
       : dim_(dim), queries_(queries), query_stride_(query_stride) {}
 
-  HWY_INLINE void multiply(const T* const* keys, ReadAhead<T>& ahead, float* scores,
-                           std::int64_t score_stride) const {
+  /// All groups with a key of `range`. Not inline: the registers are all for the loop.
+  HWY_NOINLINE void multiply(KeyRange range, const T* const* keys, ReadAhead<T> ahead,
+                             float* scores, std::int64_t score_stride) const {
+    for (std::int64_t j = range.begin / kKeys * kKeys; j < range.end; j += kKeys) {
+      multiply_group(keys + j, ahead, scores + j, score_stride);
+    }
+  }
+
+ private:
+  HWY_INLINE void multiply_group(const T* const* keys, ReadAhead<T>& ahead, float* scores,
+                                 std::int64_t score_stride) const {
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
     V acc[kAccumulators];
     HWY_UNROLL(16)
@@ -142,7 +151,6 @@ class DotGroup {
     for (int a = 0; a < kAccumulators; ++a) scores[a / kKeys * score_stride + a % kKeys] = sums[a];
   }
 
- private:
   HWY_INLINE V query(int r, std::int64_t i) const {
     return hn::LoadU(D(), queries_ + r * query_stride_ + i);
   }
@@ -167,8 +175,10 @@ class DotGroup {
   }
   template <class Load>
   HWY_INLINE void add_vector(const T* const* keys, std::int64_t i, V* acc, const Load& load) const {
+    HWY_UNROLL(16)
     for (int j = 0; j < kKeys; ++j) {
       const V key = load(keys[j] + i);
+      HWY_UNROLL(4)
       for (int r = 0; r < kRows; ++r) {
         acc[r * kKeys + j] = hn::MulAdd(query(r, i), key, acc[r * kKeys + j]);
       }
@@ -191,7 +201,8 @@ struct ContextSum {
   const T* const* values;
   float* context[kRows];
 
-  HWY_INLINE void add(ReadAhead<T>& ahead) const {
+  /// Not inline: the registers are all for the loops.
+  HWY_NOINLINE void add(ReadAhead<T> ahead) const {
     std::int64_t i = 0;
     add_pairs<kAccumulators / kRows / 2>(i, ahead);
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));

@@ -131,15 +131,13 @@ void add_looked_up_values(const KernelCall& kernel, const HeadBlock& block,
     values[count] = tile.value[j];
     weights[count++] = weights[j];
   }
-  ReadAhead<T> nothing(values, 0, 0);
   ContextSum<1, T>{kernel.shape.value_dim, count, weights, kDecodeTile, values, {context}}.add(
-      nothing);
+      ReadAhead<T>(values, 0, 0));
 }
 
 template <int kRows, class T>
 void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const CacheTile<T>& tile,
                     const CacheTile<T>& next) {
-  using Dots = DotGroup<kRows, T>;
   const KernelCall& kernel = call.kernel;
   const KeyRange& seen = block.seen;
   alignas(64) float scores[kRows * kDecodeTile] = {};
@@ -160,11 +158,9 @@ void attend_to_tile(const DecodeKernelCall& call, const HeadBlock& block, const 
   const std::int64_t asked = block.first_of_tile ? next.count() : 0;
   ReadAhead<T> values_ahead(next.value, asked, kernel.shape.value_dim);
   ReadAhead<T> keys_ahead(next.key, asked, kernel.shape.head_dim);
-  const Dots dots(kernel.shape.head_dim, call.rows.query(block.sequence, block.first_row),
-                  kernel.head_width);
-  for (std::int64_t j = seen.begin / Dots::kKeys * Dots::kKeys; j < seen.end; j += Dots::kKeys) {
-    dots.multiply(tile.key + j, values_ahead, scores + j, kDecodeTile);
-  }
+  DotGroups<kRows, T>(kernel.shape.head_dim, call.rows.query(block.sequence, block.first_row),
+                      kernel.head_width)
+      .multiply(seen, tile.key, values_ahead, scores, kDecodeTile);
 
   // weights = exp(scores - maximum)
   ContextSum<kRows, T> sum = {kernel.shape.value_dim,  seen.end - seen.begin,
@@ -320,12 +316,13 @@ void merge_row(const DecodeKernelCall& call, const Sequence& sequence, std::int6
   const TensorView& out = call.arguments.out;
   const std::int64_t place = row_offset(out, sequence.batch, head, i);
   const std::int64_t dim = kernel.shape.value_dim;
-  with_element_of_cache(call, [&](auto element) {
-    for (std::int64_t v = 0; v < dim; ++v) {
-      const std::int64_t at = place_in_pair<decltype(element)>(v, dim);
-      write_number(out.raw(), out.dtype(), place + v, context ? context[at] * factor : 0);
-    }
-  });
+  if (context != nullptr) {
+    with_element_of_cache(call,
+                          [&](auto element) { order_by_number<decltype(element)>(dim, context); });
+    store_row(context, factor, dim, out.raw(), out.dtype(), place);
+  } else {
+    for (std::int64_t v = 0; v < dim; ++v) write_number(out.raw(), out.dtype(), place + v, 0);
+  }
   if (const TensorView& lse = call.arguments.lse; !lse.empty()) {
     write_number(lse.raw(), lse.dtype(), row_offset(lse, sequence.batch, head, i), state.lse());
   }

@@ -84,27 +84,39 @@ HWY_INLINE VectorPair widen_pair(const bfloat16* from) {
           hn::BitCast(d, hn::And(bits, hn::Set(du, 0xffff0000u)))};
 }
 
-/// Where number i of a row of `count` stands when it is read by pairs of vectors as far as these
-/// are whole.
+/// Where number i of a pair of vectors of `count` numbers stands when it is read as such. What a
+/// row has behind its last whole pair is read as it stands.
 template <class T>
 std::int64_t place_in_pair(std::int64_t i, std::int64_t count) {
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
-    const std::int64_t pair = i / (2 * lanes) * (2 * lanes);
-    if (pair + 2 * lanes <= count) return pair + i % 2 * lanes + (i - pair) / 2;
+  return std::is_same_v<T, bfloat16> ? i % 2 * (count / 2) + i / 2 : i;
+}
+
+/// Moves the numbers of each whole pair of vectors: move(from, to, count), `from` being a copy of
+/// the `count` numbers at `to`.
+template <class Move>
+void move_in_pairs(std::int64_t count, float* row, const Move& move) {
+  const auto pair = 2 * static_cast<std::int64_t>(hn::Lanes(D()));
+  float before[2 * kLaneMultiple];
+  for (std::int64_t i = 0; i + pair <= count; i += pair) {
+    std::copy_n(row + i, pair, before);
+    move(before, row + i, pair);
   }
-  return i;
 }
 
 /// Puts a row of `count` numbers in that order.
 template <class T>
 void order_by_pairs(std::int64_t count, float* row) {
-  const auto pair = 2 * static_cast<std::int64_t>(hn::Lanes(D()));
-  float before[2 * kLaneMultiple];
-  for (std::int64_t i = 0; i + pair <= count; i += pair) {
-    std::copy_n(row + i, pair, before);
-    for (std::int64_t k = 0; k < pair; ++k) row[place_in_pair<T>(i + k, count)] = before[k];
-  }
+  move_in_pairs(count, row, [](const float* from, float* to, std::int64_t pair) {
+    for (std::int64_t k = 0; k < pair; ++k) to[place_in_pair<T>(k, pair)] = from[k];
+  });
+}
+
+/// Puts a row that stands in that order in the order of its numbers.
+template <class T>
+void order_by_number(std::int64_t count, float* row) {
+  move_in_pairs(count, row, [](const float* from, float* to, std::int64_t pair) {
+    for (std::int64_t k = 0; k < pair; ++k) to[k] = from[place_in_pair<T>(k, pair)];
+  });
 }
 
 /// row[i] = from[i] * scale for i < count.
