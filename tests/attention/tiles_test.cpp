@@ -304,6 +304,21 @@ TEST(Tiles, WhatIsNoNumberShowsInTheSameGradientsAsByVectors) {
   }
 }
 
+// Where a tile has no query nothing is looked up, and what stands there enters no sum.
+TEST(Tiles, WhatAnEarlierCallLeftEntersNothing) {
+  CaseSpec spec = one_head(256, 256, 40);
+  spec.dropout = Dropout{0.3, 7, 1};
+  AttentionCase before(spec, DType::bf16);
+  before.query.fill(std::numeric_limits<double>::quiet_NaN());
+  spec.softcap = 2;
+  for (const std::int64_t q_len : {1, 25, 33}) {
+    spec.q_len = q_len;
+    const TileUnitForTest here(&tiles::emulated_unit());
+    run_backward(before, run_forward(before, DType::bf16), DType::bf16);
+    expect_stated_gradient_errors(AttentionCase(spec, DType::bf16));
+  }
+}
+
 TEST(Tiles, AnOutOfMoreDigitsIsLeftToTheVectorKernels) {
   const AttentionCase inputs({.name = "plain"}, DType::bf16);
   const TileUnitForTest emulated(&tiles::emulated_unit());

@@ -55,7 +55,7 @@ HWY_INLINE Differentiated differentiate_vector(const GradientStrip& strip, V uni
   if (!kPlain && strip.factors != nullptr) {
     const V factor = hn::LoadU(d, strip.factors + i);
     grad_weight = hn::Mul(grad_weight, factor);
-    kept = hn::Mul(kept, factor);
+    kept = hn::IfThenElseZero(visible, hn::Mul(kept, factor));
   }
   V grad_score = hn::Mul(weight, hn::Sub(grad_weight, queries.delta));
   if (!kPlain && strip.slopes != nullptr) {
