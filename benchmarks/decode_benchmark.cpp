@@ -6,8 +6,13 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "benchmarks/ceilings.h"
 #include "benchmarks/decode_problem.h"
@@ -23,40 +28,87 @@ using bench::kCacheDim;
 using bench::kKeyHeads;
 using bench::kQueryHeads;
 
-/// Seconds of one call.
-double report(const std::string& what, DType dtype, std::int64_t length, const CacheLayout& layout,
-              double bandwidth) {
-  DecodeProblem problem(dtype, length, layout);
-  const double seconds = bench::measure([&] { problem.run(); }).median;
-  const double rate = problem.bytes() / seconds;
-  fmt::print("  {:<34} {:>8.2f} ms {:>8.1f} GB/s {:>6.1f} %\n", what, 1e3 * seconds, rate / 1e9,
-             100 * rate / bandwidth);
-  std::fflush(stdout);
-  return seconds;
+constexpr int kRounds = 7;
+
+double median(std::vector<double> numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  return numbers[numbers.size() / 2];
 }
 
-void report_all(std::int64_t length, int threads) {
-  omp_set_num_threads(threads);
-  const double bandwidth = bench::read_bandwidth(threads).median;
-  fmt::print("{} threads: memory read {:.1f} GB/s\n", threads, bandwidth / 1e9);
-  const auto one = [&](const std::string& what, DType dtype, const CacheLayout& layout) {
-    return report(what, dtype, length, layout, bandwidth);
-  };
-  one("f32", DType::f32, {});
-  one("f16", DType::f16, {});
-  const double bf16 = one("bf16", DType::bf16, {});
-  const double paged_16 = one("bf16, blocks of 16", DType::bf16, {.block_size = 16});
-  const double paged_256 = one("bf16, blocks of 256", DType::bf16, {.block_size = 256});
-  const double i8 = one("int8", DType::i8, {});
-  const CacheLayout apart = {.block_size = 16, .sequences = 4};
-  const CacheLayout together = {.block_size = 16, .sequences = 4, .shared_length = length};
-  const double own = one("bf16, 4 sequences, own blocks", DType::bf16, apart);
-  const double shared = one("bf16, 4 sequences, shared blocks", DType::bf16, together);
-  fmt::print(
-      "  paged / contiguous: {:.2f} (16), {:.2f} (256); bf16 / int8: {:.2f}; own / shared: "
-      "{:.2f}\n\n",
-      paged_16 / bf16, paged_256 / bf16, bf16 / i8, own / shared);
-}
+/// A cache that is read once a round.
+class Case {
+ public:
+  Case(std::string name, DType dtype, std::int64_t length, const CacheLayout& layout)
+      : name_(std::move(name)), problem_(dtype, length, layout) {}
+
+  void run(double bandwidth) {
+    seconds_.push_back(bench::measure([&] { problem_.run(); }, 1).median);
+    shares_.push_back(problem_.bytes() / seconds_.back() / bandwidth);
+  }
+  void print() const {
+    const double seconds = median(seconds_);
+    fmt::print("  {:<34} {:>8.2f} ms {:>8.1f} GB/s {:>6.1f} %\n", name_, 1e3 * seconds,
+               problem_.bytes() / seconds / 1e9, 100 * median(shares_));
+  }
+  /// How many times longer than the other in the same round.
+  double over(const Case& other) const {
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < seconds_.size(); ++i) {
+      ratios.push_back(seconds_[i] / other.seconds_[i]);
+    }
+    return median(ratios);
+  }
+  void forget() {
+    seconds_.clear();
+    shares_.clear();
+  }
+
+ private:
+  std::string name_;
+  DecodeProblem problem_;
+  std::vector<double> seconds_, shares_;
+};
+
+/// The memory's speed changes with what else the machine does: so all caches are read round after
+/// round, and shares and ratios are medians of what was found within one.
+class Report {
+ public:
+  explicit Report(std::int64_t length)
+      : f32_("f32", DType::f32, length, {}),
+        f16_("f16", DType::f16, length, {}),
+        bf16_("bf16", DType::bf16, length, {}),
+        paged_16_("bf16, blocks of 16", DType::bf16, length, {.block_size = 16}),
+        paged_256_("bf16, blocks of 256", DType::bf16, length, {.block_size = 256}),
+        i8_("int8", DType::i8, length, {}),
+        own_("bf16, 4 sequences, own blocks", DType::bf16, length,
+             {.block_size = 16, .sequences = 4}),
+        shared_("bf16, 4 sequences, shared blocks", DType::bf16, length,
+                {.block_size = 16, .sequences = 4, .shared_length = length}) {}
+
+  void measure(int threads) {
+    omp_set_num_threads(threads);
+    std::vector<double> bandwidths;
+    for (Case* one : cases()) one->forget();
+    for (int round = 0; round < kRounds; ++round) {
+      bandwidths.push_back(bench::read_bandwidth(threads).median);
+      for (Case* one : cases()) one->run(bandwidths.back());
+    }
+    fmt::print("{} threads: memory read {:.1f} GB/s\n", threads, median(bandwidths) / 1e9);
+    for (const Case* one : cases()) one->print();
+    fmt::print(
+        "  paged / contiguous: {:.2f} (16), {:.2f} (256); bf16 / int8: {:.2f}; own / shared: "
+        "{:.2f}\n\n",
+        paged_16_.over(bf16_), paged_256_.over(bf16_), bf16_.over(i8_), own_.over(shared_));
+    std::fflush(stdout);
+  }
+
+ private:
+  std::array<Case*, 8> cases() {
+    return {&f32_, &f16_, &bf16_, &paged_16_, &paged_256_, &i8_, &own_, &shared_};
+  }
+
+  Case f32_, f16_, bf16_, paged_16_, paged_256_, i8_, own_, shared_;
+};
 
 }  // namespace
 
@@ -68,9 +120,11 @@ int main(int argc, char** argv) {
   }
   fmt::print(
       "Decoding: 1 query, {} heads on {}, head_dim {}, {} keys; bytes of the cache a second, "
-      "% of memory read\n\n",
-      kQueryHeads, kKeyHeads, kCacheDim, length);
+      "% of memory read, medians of {} rounds\n\n",
+      kQueryHeads, kKeyHeads, kCacheDim, length, kRounds);
+  std::fflush(stdout);
+  Report report(length);
   const int all = bench::all_threads();
-  report_all(length, 1);
-  if (all > 1) report_all(length, all);
+  report.measure(1);
+  if (all > 1) report.measure(all);
 }
