@@ -22,6 +22,8 @@ namespace limelight {
 // of the weight is then 2 x 8 KiB, which stays in the level-1 cache while the rows pass by, 32 at a
 // time and 16 KiB. Half of what is loaded comes from level 2: 2 KiB for 4 products of 16 cycles.
 // The sums of a task, 256 x 32 in f32, are 32 KiB and are read and written once for 32 products.
+// Rows of the result lie apart and come from level 3 or memory: they are asked for, and stored,
+// while the last piece of the rows behind them is multiplied.
 inline constexpr std::int64_t kTaskRows = 256;
 inline constexpr std::int64_t kTaskColumns = 2 * tiles::kColumns;
 inline constexpr std::int64_t kPieceTiles = 8;
@@ -30,8 +32,13 @@ inline constexpr std::int64_t kRoundedRows = 16;  ///< a task of rounding x
 
 /// Rows and columns of the result that one task computes.
 struct ProductTask {
-  std::int64_t first_row, rows;
-  std::int64_t first_column, columns;
+  std::int64_t rows, columns;
+  const float* bias;  ///< of its columns, or null
+  float* out;         ///< its first number
+  std::int64_t out_width;
+  alignas(64) float sums[kTaskRows * kTaskColumns];
+
+  float* out_row(std::int64_t r) const { return out + r * out_width; }
 };
 
 }  // namespace limelight
@@ -45,22 +52,21 @@ void round_row(const float* row, std::int64_t count, bfloat16* to) {
   simd::HWY_NAMESPACE::narrow_row(row, count, 1, to);
 }
 
-/// out = sums [rows, kTaskColumns] + bias (or null)
-void store_sums(const ProductTask& task, const float* sums, const float* bias,
-                std::int64_t out_width, float* out) {
+/// out = sums + bias, for rows [first, last)
+void store_rows(const ProductTask& task, std::int64_t first, std::int64_t last) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  alignas(64) float bias_here[kTaskColumns] = {};
-  if (bias) std::copy_n(bias + task.first_column, task.columns, bias_here);
-  for (std::int64_t r = 0; r < task.rows; ++r) {
-    float* row = out + (task.first_row + r) * out_width + task.first_column;
-    const float* sums_row = sums + r * kTaskColumns;
+  alignas(64) static constexpr float kNoBias[kTaskColumns] = {};
+  const float* bias = task.bias ? task.bias : kNoBias;
+  for (std::int64_t r = first; r < last; ++r) {
+    float* row = task.out_row(r);
+    const float* sums = task.sums + r * kTaskColumns;
     std::int64_t c = 0;
     for (; c + lanes <= task.columns; c += lanes) {
-      hn::StoreU(hn::Add(hn::Load(d, sums_row + c), hn::Load(d, bias_here + c)), d, row + c);
+      hn::StoreU(hn::Add(hn::Load(d, sums + c), hn::LoadU(d, bias + c)), d, row + c);
     }
-    for (; c < task.columns; ++c) row[c] = sums_row[c] + bias_here[c];
+    for (; c < task.columns; ++c) row[c] = sums[c] + bias[c];
   }
 }
 
@@ -73,7 +79,7 @@ namespace limelight {
 namespace {
 
 HWY_EXPORT(round_row);
-HWY_EXPORT(store_sums);
+HWY_EXPORT(store_rows);
 
 /// x in bf16 [whole blocks of rows, whole tiles of depth], 0 beyond what there is.
 AlignedBuffer<bfloat16> rounded_rows(std::int64_t rows, std::int64_t width, std::int64_t depth,
@@ -100,32 +106,78 @@ void prefetch_tile(const bfloat16* tile, int columns, std::int64_t column_stride
   }
 }
 
-/// sums = x * weight over all depths. `left` is the task's rows, `right` its columns of tiles. The
-/// next piece of the weight is asked for while one is multiplied: it comes from level 3 or memory.
-void multiply_rows(tiles::TileSession& session, std::int64_t rows, int column_tiles,
-                   std::int64_t depth_tiles, const bfloat16* left, const bfloat16* right,
-                   float* sums) {
+/// Stores a task's rows while others are multiplied (see tiles::Beside), some at each call.
+class StoreBeside {
+ public:
+  StoreBeside(const ProductTask& task, std::int64_t rows_at_a_time)
+      : task_(task), rows_at_a_time_(rows_at_a_time), store_(LIMELIGHT_DISPATCH(store_rows)) {}
+
+  tiles::Beside beside() {
+    return {[](void* self) { static_cast<StoreBeside*>(self)->store_some(); }, this};
+  }
+  /// Rows before `rows` have their sums in memory.
+  void complete(std::int64_t rows) { complete_ = std::max(complete_, rows); }
+  void store_rest() { store_to(task_.rows); }
+
+ private:
+  void store_some() {
+    const std::int64_t asked = std::min(asked_ + rows_at_a_time_, task_.rows);
+    for (; asked_ < asked; ++asked_) ask_for(task_.out_row(asked_));
+    store_to(std::min(stored_ + rows_at_a_time_, complete_));
+  }
+  /// To be written.
+  void ask_for(const float* row) const {
+    constexpr std::int64_t kLine = 64 / sizeof(float);
+    for (std::int64_t c = 0; c < task_.columns; c += kLine) __builtin_prefetch(row + c, 1);
+  }
+  void store_to(std::int64_t last) {
+    if (stored_ < last) store_(task_, stored_, last);
+    stored_ = std::max(stored_, last);
+  }
+
+  const ProductTask& task_;
+  std::int64_t rows_at_a_time_;
+  void (*store_)(const ProductTask& task, std::int64_t first, std::int64_t last);
+  std::int64_t complete_ = 0, stored_ = 0, asked_ = 0;
+};
+
+/// task.out = x * weight + bias. `left` is the task's rows, `right` its columns of tiles. The next
+/// piece of the weight is asked for while one is multiplied: it comes from level 3 or memory.
+void multiply_rows(const tiles::TileUnit& unit, std::int64_t depth_tiles, const bfloat16* left,
+                   const bfloat16* right, ProductTask& task) {
+  tiles::TileSession session(unit);
   const std::int64_t depth = depth_tiles * tiles::kDepth;
   const std::int64_t column = depth_tiles * tiles::kTileElements;
+  const int column_tiles = task.columns > tiles::kColumns ? 2 : 1;
+  const std::int64_t last_tiles = (depth_tiles - 1) % kPieceTiles + 1;
+  StoreBeside store(task, ceil_div(kBlockRows, 2 * last_tiles));
   for (std::int64_t piece = 0; piece < depth_tiles; piece += kPieceTiles) {
     const std::int64_t piece_tiles = std::min(kPieceTiles, depth_tiles - piece);
+    const bool is_last = piece + piece_tiles == depth_tiles;
     const bfloat16* right_piece = right + piece * tiles::kTileElements;
-    for (std::int64_t row = 0; row < rows; row += kBlockRows) {
+    for (std::int64_t row = 0; row < task.rows; row += kBlockRows) {
       prefetch_tile(right_piece + (kPieceTiles + row / kBlockRows) * tiles::kTileElements,
                     column_tiles, column);
-      session.multiply({.row_tiles = rows - row > tiles::kRows ? 2 : 1,
-                        .column_tiles = column_tiles,
-                        .depth_tiles = piece_tiles,
-                        .accumulate = piece > 0,
-                        .left = left + row * depth + piece * tiles::kDepth,
-                        .left_stride = depth,
-                        .right = right_piece,
-                        .right_tile_stride = column,
-                        .sums = sums + row * kTaskColumns,
-                        .sums_stride = kTaskColumns});
+      const tiles::BlockProduct product = {.row_tiles = task.rows - row > tiles::kRows ? 2 : 1,
+                                           .column_tiles = column_tiles,
+                                           .depth_tiles = piece_tiles,
+                                           .accumulate = piece > 0,
+                                           .left = left + row * depth + piece * tiles::kDepth,
+                                           .left_stride = depth,
+                                           .right = right_piece,
+                                           .right_tile_stride = column,
+                                           .sums = task.sums + row * kTaskColumns,
+                                           .sums_stride = kTaskColumns};
+      if (is_last) {
+        store.complete(row - kBlockRows);  // the block before reaches memory during this one
+        session.multiply(product, store.beside());
+      } else {
+        session.multiply(product);
+      }
     }
   }
   session.finish();
+  store.store_rest();
 }
 
 }  // namespace
@@ -155,21 +207,20 @@ void TileProduct::forward(const tiles::TileUnit& unit, std::int64_t rows, const 
                           const float* bias, float* out) const {
   const std::int64_t depth = depth_tiles_ * tiles::kDepth;
   const AlignedBuffer<bfloat16> left = rounded_rows(rows, in_width_, depth, x);
-  const auto store = LIMELIGHT_DISPATCH(store_sums);
   // Tasks of the same columns one after the other: they share the weight.
   const std::int64_t down = ceil_div(rows, kTaskRows);
   parallel_for(ceil_div(column_tiles_, 2) * down, [&](std::int64_t index) {
     const std::int64_t row = index % down * kTaskRows;
     const std::int64_t column_tile = index / down * 2;
     const std::int64_t column = column_tile * tiles::kColumns;
-    const ProductTask task = {row, std::min(kTaskRows, rows - row), column,
-                              std::min(kTaskColumns, out_width_ - column)};
-    alignas(64) float sums[kTaskRows * kTaskColumns];
-    tiles::TileSession session(unit);
-    multiply_rows(session, task.rows, task.columns > tiles::kColumns ? 2 : 1, depth_tiles_,
-                  left.data() + row * depth,
-                  packed_.data() + column_tile * depth_tiles_ * tiles::kTileElements, sums);
-    store(task, sums, bias, out_width_, out);
+    ProductTask task;
+    task.rows = std::min(kTaskRows, rows - row);
+    task.columns = std::min(kTaskColumns, out_width_ - column);
+    task.bias = bias ? bias + column : nullptr;
+    task.out = out + row * out_width_ + column;
+    task.out_width = out_width_;
+    multiply_rows(unit, depth_tiles_, left.data() + row * depth,
+                  packed_.data() + column_tile * depth_tiles_ * tiles::kTileElements, task);
   });
 }
 
