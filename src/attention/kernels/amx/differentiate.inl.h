@@ -107,12 +107,13 @@ class StripDifferentiation {
     const D d;
     const V unit = hn::Set(d, unit_);
     const BlockPart& part = *strip_.block;
-    const std::int64_t query[kQueryTiles] = {lane, tiles::kColumns + lane};
-    const QueryLanes lanes[kQueryTiles] = {QueryLanes::of(part, query[0]),
-                                           QueryLanes::of(part, query[1])};
-    const auto differentiate = [&](std::int64_t key, int tile) HWY_ATTR {
-      const std::int64_t i = score_index(key_, query[tile]) + key * tiles::kColumns;
-      return differentiate_vector<kPlain>(strip_, unit, lanes[tile], i);
+    const std::int64_t other_lane = tiles::kColumns + lane;  // of the other tile
+    const QueryLanes queries = QueryLanes::of(part, lane);
+    const QueryLanes others = QueryLanes::of(part, other_lane);
+    const std::int64_t first = score_index(key_, lane);
+    const std::int64_t first_of_others = score_index(key_, other_lane);
+    const auto differentiate = [&](const QueryLanes& of, std::int64_t i) HWY_ATTR {
+      return differentiate_vector<kPlain>(strip_, unit, of, i);
     };
     const auto store = [&](V x, V y, bfloat16* to) HWY_ATTR {
       hn::StoreU(rounded_pairs(x, y), d, reinterpret_cast<float*>(to));
@@ -124,16 +125,18 @@ class StripDifferentiation {
     constexpr std::int64_t kNextTile = weight_index(0, tiles::kColumns);
     HWY_UNROLL(2)
     for (std::int64_t key = 0; key < kKeys; key += 2) {
-      const Differentiated a = differentiate(key, 0);
-      const Differentiated b = differentiate(key, 1);
-      const Differentiated c = differentiate(key + 1, 0);
-      const Differentiated e = differentiate(key + 1, 1);
+      const std::int64_t even = key * tiles::kColumns;
+      const std::int64_t odd = even + tiles::kColumns;
+      const Differentiated a = differentiate(queries, first + even);
+      const Differentiated b = differentiate(others, first_of_others + even);
+      const Differentiated c = differentiate(queries, first + odd);
+      const Differentiated e = differentiate(others, first_of_others + odd);
       store(a.weight, b.weight, weights + key * tiles::kDepth);
       store(c.weight, e.weight, weights + (key + 1) * tiles::kDepth);
       store(a.grad_score, b.grad_score, grad_scores + key * tiles::kDepth);
       store(c.grad_score, e.grad_score, grad_scores + (key + 1) * tiles::kDepth);
-      store(a.grad_score, c.grad_score, turned + key * tiles::kColumns);
-      store(b.grad_score, e.grad_score, turned + kNextTile + key * tiles::kColumns);
+      store(a.grad_score, c.grad_score, turned + even);
+      store(b.grad_score, e.grad_score, turned + kNextTile + even);
     }
   }
 
