@@ -440,6 +440,25 @@ TEST(WeightsSums, RowsAndTheirSinksSumToOne) {
   }
 }
 
+// Whatever comes after it in its cells, a NaN stays.
+TEST(WeightsMaps, KeepTheNanOfAQuery) {
+  AttentionCase inputs(long_causal(), DType::f32);
+  const std::int64_t rows = inputs.spec.q_len;
+  for (std::int64_t i = 0; i < inputs.query.elements(); i += rows * inputs.spec.head_dim) {
+    inputs.query.set(i, std::nan(""));  // the first of a head
+  }
+  const Tensor lse = run_forward(inputs, DType::f32).lse;
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const Pooling pooling : {Pooling::mean, Pooling::max}) {
+      Tensor out(dtype, {inputs.spec.batch, inputs.spec.num_heads, 2, 1});
+      attention_map(run_of(inputs, lse), {}, {}, pooling, out.view());
+      for (std::int64_t at = 0; at < out.elements(); ++at) {
+        EXPECT_EQ(std::isnan(out.get(at)), at % 2 == 0) << "cell " << at;
+      }
+    }
+  }
+}
+
 // A query of 1, keys that are the scores and an lse of 0: the weights are exponentials.
 TEST(WeightsExponential, StaysWithinItsStatedError) {
   constexpr std::int64_t kKeys = 100000;

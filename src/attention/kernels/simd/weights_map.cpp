@@ -81,7 +81,8 @@ void maximise_row(std::int64_t width, const float* row, float* strip) {
   for_each_vector(width, [&](std::int64_t i) HWY_ATTR {
     const V most = hn::LoadU(d, strip + i);
     const V weight = hn::LoadU(d, row + i);
-    const auto keep = hn::Or(hn::Ge(most, weight), hn::Ne(most, most));
+    // Not by Ne, which is false of a NaN where Highway is for x86.
+    const auto keep = hn::Or(hn::Ge(most, weight), hn::Not(hn::Eq(most, most)));
     hn::StoreU(hn::IfThenElse(keep, most, weight), d, strip + i);
   });
 }
