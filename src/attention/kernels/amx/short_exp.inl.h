@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "attention/kernels/simd/small_product.inl.h"
+#include "attention/kernels/simd/exponential.inl.h"
 
 #if defined(LIMELIGHT_AMX_SHORT_EXP_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIMELIGHT_AMX_SHORT_EXP_INL_H
@@ -22,10 +22,9 @@ namespace HWY_NAMESPACE {
 namespace {
 
 using simd::HWY_NAMESPACE::D;
+using simd::HWY_NAMESPACE::kLog2E;
 using simd::HWY_NAMESPACE::V;
 namespace hn = hwy::HWY_NAMESPACE;
-
-inline constexpr float kLog2E = 1.44269504f;
 
 /// 2^x within a factor of 1 +- 2^-13 where the result is a normal number, exactly 1 for 0; 0 below,
 /// NaN for NaN; something huge from x = 127 on; and 0 where it is not `wanted`. A sixteenth of what
@@ -45,22 +44,18 @@ HWY_INLINE V short_exp2_of(V x, hn::Mask<D> wanted) {
       _mm512_mask_cmp_ps_mask(wanted.raw, x.raw, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
   return V{_mm512_maskz_scalef_ps(is_normal, p.raw, x.raw)};
 #else
-  // |r| <= 1/2, relative error 1.02e-4 at most. A number of 24 bits plus kShift has none left for a
-  // fraction: the sum is rounded to a whole one, which stands in its lowest bits, with the bias of
-  // an exponent.
-  const hn::RebindToUnsigned<D> du;
-  constexpr float kShift = 0x1.8p23f + 127;
+  // |r| <= 1/2, relative error 1.02e-4 at most.
   const V most = hn::Set(d, 127.0f);
   x = hn::IfThenElse(hn::Gt(x, most), most, x);
-  const V shifted = hn::Add(x, hn::Set(d, kShift));
-  const V r = hn::Sub(x, hn::Sub(shifted, hn::Set(d, kShift)));
+  const V shifted = hn::Add(x, hn::Set(d, simd::HWY_NAMESPACE::kExponentShift));
+  const V r = hn::Sub(x, simd::HWY_NAMESPACE::whole_number_of(shifted));
   V p = hn::Set(d, 0x1.c2a21ap-5f);
   p = hn::MulAdd(p, r, hn::Set(d, 0x1.f00c4ep-3f));
   p = hn::MulAdd(p, r, hn::Set(d, 0x1.62f5fap-1f));
   p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  const V power_of_two = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(du, shifted)));
   const auto is_normal = hn::Not(hn::Lt(x, hn::Set(d, -126.0f)));
-  return hn::IfThenElseZero(hn::And(wanted, is_normal), hn::Mul(p, power_of_two));
+  return hn::IfThenElseZero(hn::And(wanted, is_normal),
+                            hn::Mul(p, simd::HWY_NAMESPACE::power_of_two(shifted)));
 #endif
 }
 HWY_INLINE V short_exp2_of(V x) { return short_exp2_of(x, hn::FirstN(D(), hn::Lanes(D()))); }

@@ -3,13 +3,13 @@
 //
 // Included once for each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE.
 
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
 #include <limits>
 
 #include "attention/element.h"
+#include "attention/kernels/simd/exponential.inl.h"
 #include "attention/kernels/simd/kernel_call.h"
 #include "attention/kernels/simd/narrow.inl.h"
 #include "attention/kernels/simd/small_product.inl.h"
@@ -142,38 +142,6 @@ inline void scale_row(std::int64_t width, float factor, float* row) {
   for_each_vector(width, [&](std::int64_t i) HWY_ATTR {
     hn::StoreU(hn::Mul(hn::LoadU(d, row + i), hn::Set(d, factor)), d, row + i);
   });
-}
-
-/// exp(x) to 1.2 units in the last place where the result is a normal number; 0 below, NaN for NaN,
-/// exactly 1 for 0. x = n ln 2 + r with n whole and ln 2 in two parts (Cody and Waite); exp(r) =
-/// 1 + r (1 + r (c2 + r (c3 + ...))), whose coefficients were found by iteratively reweighted least
-/// squares (relative error 3.1e-9).
-/// REQUIRES: x < 88 or NaN, or infinite (exp(+infinity) is not asked for: it comes out as NaN).
-HWY_INLINE V exp_of(V x) {
-  const D d;
-  const hn::RebindToUnsigned<D> du;
-  constexpr float kSmallest = -87.336544f;  // exp of it is the smallest normal number
-  // A number of 24 bits plus kShift has none left for a fraction: the sum is rounded to a whole
-  // one, which stands in its lowest bits, with the bias of an exponent.
-  constexpr float kShift = 0x1.8p23f + 127;
-  const V shifted = hn::MulAdd(x, hn::Set(d, 1.44269504f), hn::Set(d, kShift));
-  const V n = hn::Sub(shifted, hn::Set(d, kShift));
-  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);
-  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
-  V p = hn::Set(d, 0x1.6a23d0p-10f);
-  p = hn::MulAdd(p, r, hn::Set(d, 0x1.123a20p-7f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0x1.5558f2p-5f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0x1.555492p-3f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0x1.fffffcp-2f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  const V power_of_two = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(du, shifted)));
-  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, kSmallest)), hn::Mul(p, power_of_two));
-}
-
-HWY_INLINE V tanh_of(V x) {
-  const D d;
-  return hn::IfThenElse(hn::Eq(x, x), hn::Tanh(d, x), x);  // NaN stays NaN
 }
 
 /// What stands between query . key * softmax_scale and the softmax, for one row of a tile.
