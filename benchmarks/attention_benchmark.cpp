@@ -17,6 +17,7 @@
 #include <fstream>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -132,8 +133,7 @@ void report_beside() {
       static_cast<double>(bench::kHeads * kLength * kLength / amx::kStripScores);
   fmt::print(
       "\nThe kernels on tiles without their products, one thread, {} tokens: nanoseconds for {} "
-      "keys "
-      "and {} queries.\n\n",
+      "keys and {} queries.\n\n",
       kLength, amx::kStripKeys, amx::kQueryRows);
   const TileUnitForTest idle(&bench::idle_unit());
   omp_set_num_threads(1);
@@ -234,19 +234,18 @@ int main(int argc, char** argv) {
     }
     (flag == "--only" ? only : onnxruntime) = argv[i + 1];
   }
-  bool known = only.empty();
-  const auto wanted = [&](const char* part) {
-    known |= only == part;
-    return only.empty() || only == part;
-  };
+  const std::set<std::string> known = {"", "f32", "tiles", "beside", "cost"};
+  if (!known.contains(only)) {
+    fmt::print(stderr,
+               "attention_benchmark: --only: expected f32, tiles, beside or cost; found: {}\n",
+               only);
+    return 2;
+  }
+  const auto wanted = [&](const char* part) { return only.empty() || only == part; };
   // Scratch memory goes back to the system when it is freed, so that memory_of sees it come again.
   ::mallopt(M_MMAP_THRESHOLD, 64 << 10);
   if (wanted("f32")) report_f32(onnxruntime);
   if (wanted("tiles")) report_tiles();
   if (wanted("beside")) report_beside();
   if (wanted("cost")) report_costs();
-  if (known) return 0;
-  fmt::print(stderr,
-             "attention_benchmark: --only: expected f32, tiles, beside or cost; found: {}\n", only);
-  return 2;
 }

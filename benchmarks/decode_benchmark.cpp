@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <omp.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -27,13 +26,9 @@ using bench::DecodeProblem;
 using bench::kCacheDim;
 using bench::kKeyHeads;
 using bench::kQueryHeads;
+using bench::median;
 
 constexpr int kRounds = 7;
-
-double median(std::vector<double> numbers) {
-  std::sort(numbers.begin(), numbers.end());
-  return numbers[numbers.size() / 2];
-}
 
 /// A cache that is read once a round.
 class Case {

@@ -17,6 +17,11 @@ inline constexpr int kRepetitions = 7;
 inline constexpr double kLeastSeconds =
     0.03;  ///< of one repetition, so that the clock does not matter
 
+inline double median(std::vector<double> numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  return numbers[numbers.size() / 2];
+}
+
 /// Times body() once warm: as many calls a repetition as fill kLeastSeconds, kRepetitions of them.
 /// Both results are for one call.
 template <class Body>
@@ -36,9 +41,8 @@ Seconds measure(const Body& body, int repetitions = kRepetitions) {
   }
   std::vector<double> times = {once};
   while (static_cast<int>(times.size()) < repetitions) times.push_back(seconds_of(calls));
-  std::sort(times.begin(), times.end());
-  return {times[times.size() / 2] / static_cast<double>(calls),
-          times.front() / static_cast<double>(calls)};
+  return {median(times) / static_cast<double>(calls),
+          *std::min_element(times.begin(), times.end()) / static_cast<double>(calls)};
 }
 
 }  // namespace limelight::bench

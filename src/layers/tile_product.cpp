@@ -30,7 +30,7 @@ inline constexpr std::int64_t kPieceTiles = 8;
 inline constexpr std::int64_t kBlockRows = 2 * tiles::kRows;
 inline constexpr std::int64_t kRoundedRows = 16;  ///< a task of rounding x
 
-/// Rows and columns of the result that one task computes.
+/// What one task computes: rows and columns of the result, and their sums on the way there.
 struct ProductTask {
   std::int64_t rows, columns;
   const float* bias;  ///< of its columns, or null
