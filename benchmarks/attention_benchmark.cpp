@@ -105,10 +105,11 @@ void report_speed(const AttentionExtents& extents, const std::string& onnxruntim
 /// In bf16 on tiles, as a share of the rate of tile products alone.
 void report_tiles() {
   fmt::print(
-      "\nForward and backward in bf16 on tiles (AMX), share of the rate of tile products "
-      "alone.\n\n");
+      "\nForward and backward in bf16 on tiles ({}), share of the rate of tile products "
+      "alone.\n\n",
+      instruction_set());
   if (tile_unit() == nullptr) {
-    fmt::print("this machine has no AMX: {}\n", reason_for_tile_unit());
+    fmt::print("this machine has no tile unit: {}\n", reason_for_tile_unit());
     return;
   }
   for (const std::int64_t length : {2048, 8192}) {
@@ -130,7 +131,7 @@ void report_tiles() {
 void report_beside() {
   constexpr std::int64_t kLength = 4096;
   constexpr double kStrips =
-      static_cast<double>(bench::kHeads * kLength * kLength / amx::kStripScores);
+      static_cast<double>(bench::kHeads * kLength * kLength) / amx::kStripScores;
   fmt::print(
       "\nThe kernels on tiles without their products, one thread, {} tokens: nanoseconds for {} "
       "keys and {} queries.\n\n",

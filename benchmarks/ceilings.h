@@ -21,7 +21,7 @@ Rate multiply_add_rate(int threads);
 /// unit in the last place. A shorter polynomial can be faster.
 Rate exponential_rate(int threads);
 
-/// Products of two by two tiles of bf16 by the processor's tile unit (AMX), operands in the level-1
+/// Products of two by two tiles of bf16 by the processor's tile unit, operands in the level-1
 /// cache, in FLOP/s. REQUIRES: tile_unit().
 Rate tile_rate(int threads);
 

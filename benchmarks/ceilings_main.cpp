@@ -24,11 +24,12 @@ void print_row(const std::string& what, const char* unit, const std::set<int>& t
 
 void print_tile_rows(const std::set<int>& threads) {
   using namespace limelight::bench;
-  constexpr const char* kTiles = "tile products, bf16 (AMX)";
+  constexpr const char* kTiles = "tile products, bf16";
   constexpr const char* kInterleaved = "interleaved tiles and exponentials";
   if (limelight::tile_unit() == nullptr) {
     for (const char* row : {kTiles, kInterleaved}) {
-      fmt::print("{:<34} this machine has no AMX: {}\n", row, limelight::reason_for_tile_unit());
+      fmt::print("{:<34} this machine has no tile unit: {}\n", row,
+                 limelight::reason_for_tile_unit());
     }
     return;
   }

@@ -1,4 +1,4 @@
-// A linear layer in bf16 on tiles (AMX): its share of the rate of tile products alone, and how much
+// A linear layer in bf16 on tiles: its share of the rate of tile products alone, and how much
 // faster it is than oneDNN in f32, with one thread and with all.
 
 #include <fmt/format.h>
@@ -38,9 +38,9 @@ void report(std::int64_t rows, std::int64_t in_width, std::int64_t out_width, in
 }  // namespace
 
 int main() {
-  fmt::print("Linear layers in bf16 on tiles (AMX), share of the rate of tile products alone\n");
+  fmt::print("Linear layers in bf16 on tiles, share of the rate of tile products alone\n");
   if (tile_unit() == nullptr) {
-    fmt::print("this machine has no AMX: {}\n", reason_for_tile_unit());
+    fmt::print("this machine has no tile unit: {}\n", reason_for_tile_unit());
     return 0;
   }
   fmt::print("{:>5}   {:>4}   {:>4} {:>8} |\n", "rows", "in", "out", "threads");

@@ -106,9 +106,9 @@ struct AttentionOptions {
 ///
 /// Types: query, key, value and past share one of f32, bf16, f16, f64; out has that type or a wider
 /// one; lse is f32 or f64. Computed in f64 where query or out is f64, else in f32; where all is
-/// bf16 and the processor has AMX, weights are rounded to bf16 before they meet values (and, with
-/// their gradients, before they enter gradients): docs/performance.md, Accuracy, has what that
-/// costs.
+/// bf16 and the processor has AMX or AVX512-BF16, weights are rounded to bf16 before they meet
+/// values (and, with their gradients, before they enter gradients): docs/performance.md, Accuracy,
+/// has what that costs.
 ///
 /// lse is the natural logarithm of the sum of a row's exp(score), a sink's included. A row with
 /// nothing to attend to gives out = 0 and lse = -infinity. What is hidden contributes nothing at

@@ -7,12 +7,25 @@
 #include <atomic>
 #include <cstdlib>
 
-#include "base/tiles/amx_offer.h"
+#include "base/tiles/unit_offer.h"
 
 namespace limelight {
 namespace {
 
-constexpr const char* kAmx = "amx";
+/// An instruction set that has a tile unit, if the processor offers it.
+struct UnitSet {
+  const char* name;
+  const tiles::UnitOffer& (*offer)();
+};
+constexpr UnitSet kUnitSets[] = {{"amx", tiles::amx_offer}, {"avx512_bf16", tiles::dot_offer}};
+
+/// Null: the set of that name has no tile unit.
+const tiles::UnitOffer* unit_offer(const std::string& name) {
+  for (const UnitSet& set : kUnitSets) {
+    if (name == set.name) return &set.offer();
+  }
+  return nullptr;
+}
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -48,12 +61,13 @@ Choice choose() {
   const std::vector<std::string> available = available_instruction_sets();
   const char* forced = std::getenv("LIMELIGHT_ISA");
   const std::string wanted = forced == nullptr || *forced == '\0' ? available.front() : forced;
+  const tiles::UnitOffer* offer = unit_offer(wanted);
   if (std::find(available.begin(), available.end(), wanted) == available.end()) {
     throw Error("LIMELIGHT_ISA: expected one of " + joined(available) +
                 ", which this processor has, got \"" + wanted + "\"" +
-                (wanted == kAmx ? ": " + tiles::amx_offer().reason : ""));
+                (offer ? ": " + offer->reason : ""));
   }
-  if (wanted == kAmx) return {wanted, available_vector_sets().front(), tiles::amx_offer().unit};
+  if (offer) return {wanted, available_vector_sets().front(), offer->unit};
   leave_only(wanted);
   return {wanted, wanted, nullptr};
 }
@@ -94,8 +108,11 @@ std::string name_of_target(std::int64_t target) {
 }
 
 std::vector<std::string> available_instruction_sets() {
-  std::vector<std::string> names = available_vector_sets();
-  if (tiles::amx_offer().unit != nullptr) names.insert(names.begin(), kAmx);
+  std::vector<std::string> names;
+  for (const UnitSet& set : kUnitSets) {
+    if (set.offer().unit != nullptr) names.emplace_back(set.name);
+  }
+  for (const std::string& name : available_vector_sets()) names.push_back(name);
   return names;
 }
 
@@ -106,9 +123,13 @@ const std::string& vector_instruction_set() { return choice().vectors; }
 const tiles::TileUnit* tile_unit() { return unit_in_use().load(std::memory_order_relaxed); }
 
 std::string reason_for_tile_unit() {
-  const tiles::AmxOffer& offer = tiles::amx_offer();
-  if (offer.unit != nullptr && tile_unit() == nullptr) return "LIMELIGHT_ISA names another";
-  return offer.reason;
+  if (const tiles::UnitOffer* offer = unit_offer(instruction_set())) return offer->reason;
+  std::string reasons;
+  for (const UnitSet& set : kUnitSets) {
+    if (set.offer().unit != nullptr) return "LIMELIGHT_ISA names another";
+    reasons += (reasons.empty() ? "" : "; ") + set.offer().reason;
+  }
+  return reasons;
 }
 
 TileUnitForTest::TileUnitForTest(const tiles::TileUnit* unit)

@@ -9,8 +9,8 @@
 namespace limelight {
 
 /// The instruction sets that kernels are compiled for and this processor has, best first: of amx,
-/// avx512, avx2, sse4, neon, portable. `amx` is the best vector instruction set, and the tile unit
-/// where a kernel has a use for it.
+/// avx512_bf16, avx512, avx2, sse4, neon, portable. The first two are the best vector instruction
+/// set, and a tile unit where a kernel has a use for it.
 std::vector<std::string> available_instruction_sets();
 
 /// The one that kernels run on: the best, or the one that the environment variable LIMELIGHT_ISA
@@ -18,11 +18,11 @@ std::vector<std::string> available_instruction_sets();
 /// chooses. Throws Error where LIMELIGHT_ISA names one that is not available.
 const std::string& instruction_set();
 
-/// What vector kernels run on: instruction_set(), or the vectors that stand beside the tile unit.
+/// What vector kernels run on: instruction_set(), or the vectors that stand beside a tile unit.
 const std::string& vector_instruction_set();
 
-/// What tile kernels multiply with. Null where instruction_set() is not amx: then they are not
-/// used.
+/// What tile kernels multiply with. Null where instruction_set() has no tile unit: then they are
+/// not used.
 const tiles::TileUnit* tile_unit();
 /// Why it is there, or is not.
 std::string reason_for_tile_unit();

@@ -51,7 +51,7 @@ struct Report {
        reason_of_instruction_set(available)},
       {"attention and weights in f64", "reference", "float64 as it is written to be read"},
       {"linear layers", "oneDNN " + onednn_instruction_set(), reason_of_onednn(amx)},
-      {"in bf16 by tiles (AMX): attention, forward and backward, and linear layers where asked for",
+      {"in bf16 by tiles: attention, forward and backward, and linear layers where asked for",
        tile_unit() ? tile_unit()->name : "none", reason_for_tile_unit()}};
 };
 

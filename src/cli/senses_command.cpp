@@ -142,8 +142,10 @@ void add_senses_command(CLI::App& app, int& exit_status) {
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");
   command
-      ->add_option("--precision", arguments->precision,
-                   "What linear layers are computed in: f32, or bf16 on tiles (AMX; default f32)")
+      ->add_option(
+          "--precision", arguments->precision,
+          "What linear layers are computed in: f32, or bf16, which needs AMX or AVX512-BF16 "
+          "(default f32)")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->type_name("TYPE");
   command

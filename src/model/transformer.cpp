@@ -50,7 +50,8 @@ void Transformer::set_precision(Precision precision) {
   tile_weights_.reset();
   if (precision == Precision::f32) return;
   if (tile_unit() == nullptr) {
-    throw Error("precision: bf16 needs a tile unit (AMX): " + reason_for_tile_unit() + "; use f32");
+    throw Error("precision: bf16 needs a tile unit (AMX or AVX512-BF16): " +
+                reason_for_tile_unit() + "; use f32");
   }
   tile_weights_.emplace(config_, parameter_views());
 }

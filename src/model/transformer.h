@@ -14,7 +14,7 @@
 
 namespace limelight {
 
-/// What a model's linear layers are computed in. bf16: by the tile unit (AMX), weights and inputs
+/// What a model's linear layers are computed in. bf16: by a tile unit, weights and inputs
 /// rounded to 8 digits and summed in f32; see TileProduct for the error of one layer.
 enum class Precision : std::uint8_t { f32, bf16 };
 

@@ -1,15 +1,17 @@
-// The tile unit: what the emulated one computes is what Intel documents of TDPBF16PS, what the
-// processor's computes (where there is one) is the same, and neither is offered unproven.
+// Tile units: what the emulated one computes is what Intel documents of TDPBF16PS, what the
+// processor's compute (where there are any) is what is documented of them, and neither is offered
+// unproven.
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
 #include "base/instruction_set.h"
-#include "base/tiles/amx_offer.h"
+#include "base/tiles/unit_offer.h"
 
 namespace limelight::test {
 namespace {
@@ -133,20 +135,59 @@ TEST(EmulatedTiles, NanReachesItsOwnSumsAlone) {
   }
 }
 
-TEST(AmxUnit, GivesTheBitsOfTheEmulatedOne) {
-  const tiles::AmxOffer& offer = tiles::amx_offer();
-  if (offer.unit == nullptr) GTEST_SKIP() << "needs AMX: " << offer.reason;
+/// body(operands, accumulate) for products of all extents, some of them with denormals.
+template <class Body>
+void for_random_products(const Body& body) {
   std::mt19937 random(2);
   for (int i = 0; i < 100; ++i) {
     Operands operands(1 + i % 2, 1 + i / 2 % 2, 1 + i % 5);
     operands.fill(random);
     if (i % 3 == 0) operands.left_at(i % kRows, 3) = bfloat16(kSmallest / 4);
-    EXPECT_EQ(operands.product(*offer.unit, i % 2 == 0),
-              operands.product(tiles::emulated_unit(), i % 2 == 0));
+    if (i % 3 == 1) operands.sum_at(i % kRows, 5) = -kSmallest / 4;
+    body(operands, i % 2 == 0);
   }
 }
 
-TEST(AmxOffer, TheCheckedProductFindsAWrongUnit) {
+TEST(AmxUnit, GivesTheBitsOfTheEmulatedOne) {
+  const tiles::UnitOffer& offer = tiles::amx_offer();
+  if (offer.unit == nullptr) GTEST_SKIP() << "needs AMX: " << offer.reason;
+  for_random_products([&](const Operands& operands, bool accumulate) {
+    EXPECT_EQ(operands.product(*offer.unit, accumulate),
+              operands.product(tiles::emulated_unit(), accumulate));
+  });
+}
+
+float flushed(float x) { return std::fabs(x) < kSmallest ? std::copysign(0.0f, x) : x; }
+
+/// The sum at (row, column) by the definition of VDPBF16PS: pair after pair, the odd depth before
+/// the even one, each in one rounding; denormals are 0.
+float dot_of(Operands operands, std::int64_t row, std::int64_t column, bool accumulate) {
+  float sum = accumulate ? flushed(operands.sum_at(row, column)) : 0;
+  const auto add = [&](std::int64_t d) {
+    sum = flushed(std::fma(flushed(static_cast<float>(operands.left_at(row, d))),
+                           flushed(static_cast<float>(operands.right_at(d, column))), sum));
+  };
+  for (std::int64_t d = 0; d < operands.depth_tiles * kDepth; d += 2) {
+    add(d + 1);
+    add(d);
+  }
+  return sum;
+}
+
+TEST(DotUnit, GivesTheBitsThatAreDocumented) {
+  const tiles::UnitOffer& offer = tiles::dot_offer();
+  if (offer.unit == nullptr) GTEST_SKIP() << "needs AVX512-BF16: " << offer.reason;
+  for_random_products([&](const Operands& operands, bool accumulate) {
+    const std::vector<float> found = operands.product(*offer.unit, accumulate);
+    const std::int64_t columns = operands.column_tiles * kColumns;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const auto at = static_cast<std::int64_t>(i);
+      ASSERT_EQ(found[i], dot_of(operands, at / columns, at % columns, accumulate)) << at;
+    }
+  });
+}
+
+TEST(UnitOffer, TheCheckedProductFindsAWrongUnit) {
   EXPECT_TRUE(tiles::multiplies_rightly(tiles::emulated_unit()));
   tiles::TileUnit wrong = tiles::emulated_unit();
   wrong.finish = [](const tiles::SumTiles& sums) {
@@ -158,20 +199,30 @@ TEST(AmxOffer, TheCheckedProductFindsAWrongUnit) {
   EXPECT_FALSE(tiles::multiplies_rightly(wrong));
 }
 
-TEST(AmxOffer, SaysWhatIsMissing) {
+TEST(UnitOffer, SaysWhatIsMissing) {
   const auto missing = [](const AmxReport& amx) { return tiles::missing_for_amx(amx); };
   EXPECT_NE(missing({}).find("no AMX-BF16"), std::string::npos);
   EXPECT_NE(missing({.tiles = true}).find("no AMX-BF16"), std::string::npos);
   EXPECT_NE(missing({.tiles = true, .bf16 = true}).find("kernel"), std::string::npos);
   // Hidden palettes are no hindrance.
   EXPECT_EQ(missing({.tiles = true, .bf16 = true, .supported = true}), "");
+
+  EXPECT_NE(tiles::missing_for_dots({}).find("no AVX512-BF16"), std::string::npos);
+  EXPECT_NE(tiles::missing_for_dots({{"avx512_bf16", true, false}}).find("registers"),
+            std::string::npos);
+  EXPECT_EQ(tiles::missing_for_dots({{"avx512f", true, true}, {"avx512_bf16", true, true}}), "");
 }
 
-TEST(InstructionSet, AmxIsAvailableWhereItIsOffered) {
+TEST(InstructionSet, TileUnitsAreAvailableWhereTheyAreOffered) {
   const std::vector<std::string> available = available_instruction_sets();
-  EXPECT_EQ(available.front() == "amx", tiles::amx_offer().unit != nullptr);
-  EXPECT_EQ(tile_unit() != nullptr, instruction_set() == "amx");
-  EXPECT_NE(vector_instruction_set(), "amx");
+  const auto is_available = [&](const char* name) {
+    return std::count(available.begin(), available.end(), name) == 1;
+  };
+  EXPECT_EQ(is_available("amx"), tiles::amx_offer().unit != nullptr);
+  EXPECT_EQ(is_available("avx512_bf16"), tiles::dot_offer().unit != nullptr);
+  const bool has_unit = instruction_set() == "amx" || instruction_set() == "avx512_bf16";
+  EXPECT_EQ(tile_unit() != nullptr, has_unit);
+  EXPECT_EQ(vector_instruction_set() == instruction_set(), !has_unit);
 }
 
 TEST(InstructionSet, ATestMayUseAnotherUnit) {

@@ -45,16 +45,23 @@ class Cpu(unittest.TestCase):
     def test_tiles_are_used_or_it_says_why_not(self):
         report = self.report()
         tiles = report["used"][-1]
-        if "amx" in report["instruction_sets"]:
-            self.assertEqual(tiles["uses"], "amx")
+        for unit in ("amx", "avx512_bf16"):
+            if unit in report["instruction_sets"]:
+                self.assertEqual(self.report(LIMELIGHT_ISA=unit)["used"][-1]["uses"], unit)
+            else:
+                done = program.run("cpu", environment={"LIMELIGHT_ISA": unit})
+                self.assertEqual(done.returncode, 2)
+                reason = done.stderr.decode().rpartition(": ")[2].strip()
+                self.assertRegex(reason, "processor|kernel|system|product|x86-64")
+                if tiles["uses"] == "none":
+                    self.assertIn(reason, tiles["reason"])
+        vectors = [isa for isa in report["instruction_sets"] if isa not in ("amx", "avx512_bf16")]
+        below = self.report(LIMELIGHT_ISA=vectors[0])["used"][-1]
+        self.assertEqual(below["uses"], "none")
+        if tiles["uses"] != "none":
+            self.assertEqual(below["reason"], "LIMELIGHT_ISA names another")
+        if tiles["uses"] == "amx":
             self.assertTrue(report["amx"]["process_permitted"])
-            below = self.report(LIMELIGHT_ISA=report["instruction_sets"][1])["used"][-1]
-            self.assertEqual((below["uses"], below["reason"]), ("none", "LIMELIGHT_ISA names another"))
-        else:
-            self.assertEqual(tiles["uses"], "none")
-            done = program.run("cpu", environment={"LIMELIGHT_ISA": "amx"})
-            self.assertEqual(done.returncode, 2)
-            self.assertIn(tiles["reason"], done.stderr.decode())
 
     def test_text(self):
         done = program.run("cpu")

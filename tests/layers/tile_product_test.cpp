@@ -1,4 +1,5 @@
-// A linear layer on tiles, by the emulated unit: its stated error, and its bits.
+// A linear layer on tiles, by the emulated unit and the processor's: its stated error, and its
+// bits.
 
 #include "layers/tile_product.h"
 
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/instruction_set.h"
+#include "base/tiles/unit_offer.h"
 
 namespace limelight::test {
 namespace {
@@ -49,9 +51,8 @@ class TileProductTest : public testing::TestWithParam<std::array<std::int64_t, 3
   Layer layer() const { return {GetParam()[0], GetParam()[1], GetParam()[2]}; }
 };
 
-TEST_P(TileProductTest, StaysWithinTheStatedError) {
-  const Layer l = layer();
-  const std::vector<float> found = l.forward(tiles::emulated_unit(), 0, l.rows);
+void expect_stated_error(const Layer& l, const tiles::TileUnit& unit) {
+  const std::vector<float> found = l.forward(unit, 0, l.rows);
   for (std::int64_t r = 0; r < l.rows; ++r) {
     for (std::int64_t c = 0; c < l.out_width; ++c) {
       double exact = l.bias[static_cast<std::size_t>(c)];
@@ -68,6 +69,16 @@ TEST_P(TileProductTest, StaysWithinTheStatedError) {
   }
 }
 
+TEST_P(TileProductTest, StaysWithinTheStatedError) {
+  expect_stated_error(layer(), tiles::emulated_unit());
+}
+
+TEST_P(TileProductTest, TheProcessorsUnitStaysWithinIt) {
+  const tiles::TileUnit* unit = tile_unit();
+  if (unit == nullptr) GTEST_SKIP() << "needs a tile unit: " << reason_for_tile_unit();
+  expect_stated_error(layer(), *unit);
+}
+
 TEST_P(TileProductTest, ARowHasTheSameBitsAloneAndOnAnyThreads) {
   const Layer l = layer();
   const std::vector<float> expected = l.forward(tiles::emulated_unit(), 0, l.rows);
@@ -79,11 +90,11 @@ TEST_P(TileProductTest, ARowHasTheSameBitsAloneAndOnAnyThreads) {
   EXPECT_EQ(last, std::vector<float>(expected.end() - l.out_width, expected.end()));
 }
 
-TEST_P(TileProductTest, TheProcessorsUnitGivesTheSame) {
-  const tiles::TileUnit* unit = tile_unit();
-  if (unit == nullptr) GTEST_SKIP() << "needs AMX: " << reason_for_tile_unit();
+TEST_P(TileProductTest, AmxGivesTheSameBits) {
+  const tiles::UnitOffer& amx = tiles::amx_offer();
+  if (amx.unit == nullptr) GTEST_SKIP() << "needs AMX: " << amx.reason;
   const Layer l = layer();
-  EXPECT_EQ(l.forward(*unit, 0, l.rows), l.forward(tiles::emulated_unit(), 0, l.rows));
+  EXPECT_EQ(l.forward(*amx.unit, 0, l.rows), l.forward(tiles::emulated_unit(), 0, l.rows));
 }
 
 INSTANTIATE_TEST_SUITE_P(Extents, TileProductTest,

@@ -24,6 +24,9 @@ def softmax_attention(query, key, value, bias=0.0, scale=None):
 
 
 class Attention(unittest.TestCase):
+    # Where bf16 is computed on tiles.
+    on_tiles = limelight.instruction_set() in ("amx", "avx512_bf16")
+
     def setUp(self):
         self.query, self.key, self.value = normal(2, 4, 9, 16), normal(2, 2, 13, 16), normal(2, 2, 13, 8)
         self.expected = softmax_attention(self.query, np.repeat(self.key, 2, 1),
@@ -45,7 +48,7 @@ class Attention(unittest.TestCase):
         query, key, value = (as_floats(x) for x in bits)
         expected = softmax_attention(query, np.repeat(key, 2, 1), np.repeat(value, 2, 1))
         # On tiles the weights are rounded to bf16 as well.
-        weights = 2.0**-8 * np.abs(value).max() if limelight.instruction_set() == "amx" else 1e-6
+        weights = 2.0**-8 * np.abs(value).max() if self.on_tiles else 1e-6
         np.testing.assert_allclose(as_floats(out), expected, rtol=2.0**-8, atol=weights)
 
     def test_gradients_in_bfloat16(self):
@@ -61,7 +64,7 @@ class Attention(unittest.TestCase):
             gradient, exact = getattr(found, name), getattr(expected, name)
             self.assertEqual(gradient.dtype, np.uint16)
             # On tiles the factors of each product are rounded to bf16 as well.
-            terms = 2.0**-7 * np.abs(exact).max() if limelight.instruction_set() == "amx" else 1e-5
+            terms = 2.0**-7 * np.abs(exact).max() if self.on_tiles else 1e-5
             np.testing.assert_allclose(as_floats(gradient), exact, rtol=2.0**-8, atol=terms)
 
     def test_either_layout_without_a_copy(self):
@@ -178,7 +181,7 @@ class Attention(unittest.TestCase):
 
     def test_says_what_it_runs_on(self):
         self.assertIn(limelight.instruction_set(), (
-            "amx", "avx512", "avx2", "sse4", "neon", "portable"))
+            "amx", "avx512_bf16", "avx512", "avx2", "sse4", "neon", "portable"))
 
 
 class ScaledDotProductAttention(unittest.TestCase):

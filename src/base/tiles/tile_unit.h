@@ -14,9 +14,10 @@ struct Beside {
   void operator()() const { call(work); }
 };
 
-/// What multiplies tiles of bf16 and sums in f32. The processor's (AMX) and an emulated one, in
-/// portable C++, which gives the bits that Intel documents: every kernel takes its unit as a value,
-/// so that all of it but a dozen instructions is proven where there is no AMX.
+/// What multiplies tiles of bf16 and sums in f32. The processor's (AMX), one made of its vectors'
+/// dot products (AVX512-BF16), and an emulated one, in portable C++, which gives the bits that
+/// Intel documents of AMX: every kernel takes its unit as a value, so that all of it but a dozen
+/// instructions is proven where there is neither.
 ///
 /// Each sum depends on its own row of left and its own column of right alone. Numbers smaller than
 /// the smallest normal one (2^-126) count as 0 and become 0.
@@ -28,7 +29,8 @@ struct TileUnit {
   void (*release)();    ///< after the last
 
   /// All depths of a product, whose sums stay in the registers. `unfinished` are those that were in
-  /// them, which go to memory; row_tiles 0: none.
+  /// them, which go to memory; row_tiles 0: none. A unit without registers of its own leaves sums
+  /// in memory at once.
   void (*multiply)(const BlockProduct& product, const SumTiles& unfinished, const Beside& beside);
   /// Sums go from the registers to memory.
   void (*finish)(const SumTiles& sums);
@@ -39,6 +41,9 @@ const TileUnit& emulated_unit();
 /// AMX. Null where this program is not compiled for x86-64. Whether it may be used is another
 /// question: see amx_offer().
 const TileUnit* amx_unit();
+
+/// The dot products of AVX512-BF16. Null, and offered, likewise: see dot_offer().
+const TileUnit* dot_unit();
 
 /// The thread's tiles are configured while this lives. Between products of tiles a thread may do
 /// anything but sleep for long: a core with tiles in use does not save energy.

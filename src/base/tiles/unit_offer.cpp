@@ -1,5 +1,6 @@
-#include "base/tiles/amx_offer.h"
+#include "base/tiles/unit_offer.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -46,17 +47,29 @@ std::vector<float> checked_product(const TileUnit& unit) {
   return sums;
 }
 
-AmxOffer find_offer() {
+constexpr const char* kNotCompiled = "this program is not compiled for x86-64";
+
+/// `unit`, once nothing else stands against it.
+UnitOffer offer_of(const TileUnit* unit, const char* what_is_there) {
+  if (!multiplies_rightly(*unit)) return {nullptr, "the checked product at start came out wrong"};
+  return {unit, what_is_there};
+}
+
+UnitOffer find_amx() {
+  if (amx_unit() == nullptr) return {nullptr, kNotCompiled};
   const std::string missing = missing_for_amx(report_amx());
   if (!missing.empty()) return {nullptr, missing};
-  if (amx_unit() == nullptr) return {nullptr, "this program is not compiled for x86-64"};
   if (!request_amx_permission()) {
     return {nullptr, "the kernel gives this process no permission to use tiles (arch_prctl)"};
   }
-  if (!multiplies_rightly(*amx_unit())) {
-    return {nullptr, "the checked product at start came out wrong"};
-  }
-  return {amx_unit(), "the feature bits, the permission and a checked product are there"};
+  return offer_of(amx_unit(), "the feature bits, the permission and a checked product are there");
+}
+
+UnitOffer find_dots() {
+  if (dot_unit() == nullptr) return {nullptr, kNotCompiled};
+  const std::string missing = missing_for_dots(report_cpu_features());
+  if (!missing.empty()) return {nullptr, missing};
+  return offer_of(dot_unit(), "the feature bit and a checked product are there");
 }
 
 }  // namespace
@@ -67,12 +80,26 @@ std::string missing_for_amx(const AmxReport& amx) {
   return "";
 }
 
+std::string missing_for_dots(const std::vector<CpuFeature>& features) {
+  const auto bf16 = std::find_if(features.begin(), features.end(), [](const CpuFeature& feature) {
+    return feature.name == "avx512_bf16";
+  });
+  if (bf16 == features.end() || !bf16->reported) return "this processor reports no AVX512-BF16";
+  if (!bf16->enabled) return "the operating system keeps no registers of AVX-512";
+  return "";
+}
+
 bool multiplies_rightly(const TileUnit& unit) {
   return checked_product(unit) == checked_product(emulated_unit());
 }
 
-const AmxOffer& amx_offer() {
-  static const AmxOffer offer = find_offer();
+const UnitOffer& amx_offer() {
+  static const UnitOffer offer = find_amx();
+  return offer;
+}
+
+const UnitOffer& dot_offer() {
+  static const UnitOffer offer = find_dots();
   return offer;
 }
 
