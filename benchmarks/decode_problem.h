@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "base/aligned_buffer.h"
+
 namespace limelight::bench {
 
 /// The heads of one query, and those of the cache that it reads.
@@ -34,8 +36,8 @@ class DecodeProblem {
     const auto rows = static_cast<std::size_t>(all * kKeyHeads * block_size);
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
-    const auto view = [&](std::vector<std::byte>& bytes) {
-      bytes.resize(rows * kCacheDim * size_of(dtype));
+    const auto view = [&](AlignedBuffer<std::byte>& bytes) {
+      bytes = AlignedBuffer<std::byte>(rows * kCacheDim * size_of(dtype));
       for (std::size_t i = 0; i < rows * kCacheDim; ++i) put(bytes, i, normal(random));
       return ConstTensorView(bytes.data(), dtype, sizes);
     };
@@ -78,7 +80,7 @@ class DecodeProblem {
   }
 
  private:
-  void put(std::vector<std::byte>& bytes, std::size_t i, float x) const {
+  void put(AlignedBuffer<std::byte>& bytes, std::size_t i, float x) const {
     void* data = bytes.data();
     switch (dtype_) {
       case DType::bf16:
@@ -98,7 +100,7 @@ class DecodeProblem {
   std::int64_t length_;
   CacheLayout layout_;
   DType dtype_;
-  std::vector<std::byte> key_, value_;
+  AlignedBuffer<std::byte> key_, value_;
   std::vector<float> query_, out_, scales_;
   std::vector<std::int32_t> table_;
   KeyValueCache cache_;
