@@ -4,7 +4,6 @@
 //
 // Included once for each instruction set, between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE.
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
@@ -44,7 +43,8 @@ HWY_INLINE V widen_tail(const T* from, std::int64_t count) {
 
 /// Rows that will be read soon, asked of the memory a little at a time, in the order in which they
 /// lie there: the processor's own prefetching follows such a stream, and loses one of half rows or
-/// of bursts.
+/// of bursts. To level 2: on the way to level 1 a line takes one of the few places for lines that
+/// level 1 waits for, 24 on Zen 4, and two thirds of the memory's speed are not used.
 template <class T>
 class ReadAhead {
  public:
@@ -59,7 +59,7 @@ class ReadAhead {
       row_ = *next_++;
       left_ = dim_;
     }
-    for (std::int64_t i = 0; i < count; i += kLine) hwy::Prefetch(row_ + i);
+    for (std::int64_t i = 0; i < count; i += kLine) __builtin_prefetch(row_ + i, 0, /*level 2*/ 2);
     row_ += count;
     left_ -= count;
   }
