@@ -18,7 +18,8 @@ using namespace limelight;
 
 constexpr std::int64_t kHeads = 1;
 
-/// One call of the operator, filled with normal numbers, and its lse.
+/// One call of the operator, filled with normal numbers of type T, and its lse.
+template <class T>
 class Problem {
  public:
   Problem(std::int64_t length, std::int64_t head_dim, bool causal)
@@ -28,7 +29,7 @@ class Problem {
     std::normal_distribution<float> normal;
     for (auto* tensor : {&query_, &key_, &value_}) {
       tensor->resize(static_cast<std::size_t>(kHeads * length * head_dim));
-      for (float& x : *tensor) x = normal(random);
+      for (T& x : *tensor) x = T(normal(random));
     }
     out_.resize(query_.size());
     lse_.resize(static_cast<std::size_t>(kHeads * length));
@@ -46,13 +47,14 @@ class Problem {
   }
 
  private:
-  ConstTensorView read(const std::vector<float>& x) const {
+  ConstTensorView read(const std::vector<T>& x) const {
     return ConstTensorView::of(x.data(), {1, kHeads, length_, head_dim_});
   }
 
   std::int64_t length_, head_dim_;
   AttentionOptions options_;
-  std::vector<float> query_, key_, value_, out_, lse_;
+  std::vector<T> query_, key_, value_, out_;
+  std::vector<float> lse_;
 };
 
 template <class Body>
@@ -62,8 +64,9 @@ void report(const char* what, double forward, const Body& body) {
   std::fflush(stdout);
 }
 
+template <class T>
 void report_rows(std::int64_t n, std::int64_t head_dim, bool causal) {
-  Problem problem(n, head_dim, causal);
+  Problem<T> problem(n, head_dim, causal);
   const AttentionRun run = problem.run();
   std::vector<float> of_rows(static_cast<std::size_t>(kHeads * n * 8));
   std::vector<std::int32_t> indices(of_rows.size());
@@ -82,8 +85,9 @@ void report_rows(std::int64_t n, std::int64_t head_dim, bool causal) {
   });
 }
 
+template <class T>
 void report_map(std::int64_t n, std::int64_t head_dim) {
-  Problem problem(n, head_dim, false);
+  Problem<T> problem(n, head_dim, false);
   const AttentionRun run = problem.run();
   constexpr std::int64_t kPixels = 1024;
   std::vector<float> map(static_cast<std::size_t>(kHeads * kPixels * kPixels));
@@ -96,6 +100,16 @@ void report_map(std::int64_t n, std::int64_t head_dim) {
          [&] { attention_map(run, {}, {}, Pooling::max, out); });
 }
 
+template <class T>
+void report_all(const char* type, std::int64_t length, std::int64_t map_length) {
+  fmt::print("\nWeights on demand in {}, {} head, {} threads\n\n", type, kHeads,
+             bench::all_threads());
+  for (const std::int64_t head_dim : {64, 128}) {
+    for (const bool causal : {false, true}) report_rows<T>(length, head_dim, causal);
+    report_map<T>(map_length, head_dim);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -105,9 +119,6 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "weights_benchmark: LENGTH: expected positive numbers\n");
     return 2;
   }
-  fmt::print("Weights on demand in f32, {} head, {} threads\n\n", kHeads, bench::all_threads());
-  for (const std::int64_t head_dim : {64, 128}) {
-    for (const bool causal : {false, true}) report_rows(length, head_dim, causal);
-    report_map(map_length, head_dim);
-  }
+  report_all<float>("f32", length, map_length);
+  report_all<bfloat16>("bf16", length, map_length);
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "attention/kernels/amx/score_rows.inl.h"
 #include "attention/kernels/simd/rows.inl.h"
 #include "attention/kernels/simd/weights_block.h"
 
@@ -25,10 +26,15 @@ namespace {
 inline void pack_keys(const WeightsKernelCall& call, const HeadPlace& place, const KeySpots& keys,
                       const WeightsScratch& scratch) {
   const KernelCall& kernel = call.kernel;
-  load_keys_transposed(
-      call.keys, place.sequence, place.head / kernel.shape.group(),
-      [&](std::int64_t c) { return keys.place[c]; }, keys.count, kernel.shape.head_dim,
-      kernel.head_width, scratch.key_rows, scratch.keys);
+  const std::int64_t kv_head = place.head / kernel.shape.group();
+  const auto key_at = [&](std::int64_t c) { return keys.place[c]; };
+  if (call.unit) {
+    amx::HWY_NAMESPACE::pack_key_columns(call.keys, place.sequence, kv_head, key_at, keys.count,
+                                         scratch.on_tiles);
+  } else {
+    load_keys_transposed(call.keys, place.sequence, kv_head, key_at, keys.count,
+                         kernel.shape.head_dim, kernel.head_width, scratch.key_rows, scratch.keys);
+  }
 }
 
 inline void load_queries(const WeightsKernelCall& call, const HeadPlace& place,
@@ -39,6 +45,31 @@ inline void load_queries(const WeightsKernelCall& call, const HeadPlace& place,
              row_place(call.query, place, place.sequence.first_query + queries.place[r]),
              kernel.shape.head_dim, kernel.softmax_scale, kernel.head_width,
              scratch.query + r * kernel.head_width);
+  }
+}
+
+/// scratch.weights [queries, kTileKeys] = scaled dot products.
+inline void multiply_by_vectors(const WeightsKernelCall& call, const HeadPlace& place,
+                                const QuerySpots& queries, const KeySpots& keys,
+                                const WeightsScratch& scratch) {
+  const KernelCall& kernel = call.kernel;
+  load_queries(call, place, queries, scratch);
+  small_product<Product::overwrite>(queries.count, keys.count, kernel.shape.head_dim,
+                                    {scratch.query, kernel.head_width, 1},
+                                    {scratch.keys, kTileKeys}, {scratch.weights, kTileKeys});
+}
+
+/// The same, in which the scale comes last: no bf16 is rounded.
+inline void multiply_on_tiles(const WeightsKernelCall& call, const HeadPlace& place,
+                              const QuerySpots& queries, const KeySpots& keys,
+                              const WeightsScratch& scratch) {
+  amx::HWY_NAMESPACE::copy_query_rows(
+      call.query, place, [&](std::int64_t r) { return queries.place[r]; }, queries.count,
+      scratch.on_tiles);
+  amx::HWY_NAMESPACE::multiply_score_rows(*call.unit, queries.count, keys.count, scratch.on_tiles,
+                                          scratch.weights, kTileKeys);
+  for (std::int64_t r = 0; r < queries.count; ++r) {
+    scale_row(padded(keys.count), call.kernel.softmax_scale, scratch.weights + r * kTileKeys);
   }
 }
 
@@ -97,10 +128,7 @@ inline bool score_block(const WeightsKernelCall& call, const HeadPlace& place,
                         const WeightsScratch& scratch) {
   const KernelCall& kernel = call.kernel;
   if (!any_in_range(kernel, place, queries, keys)) return false;
-  load_queries(call, place, queries, scratch);
-  small_product<Product::overwrite>(queries.count, keys.count, kernel.shape.head_dim,
-                                    {scratch.query, kernel.head_width, 1},
-                                    {scratch.keys, kTileKeys}, {scratch.weights, kTileKeys});
+  (call.unit ? multiply_on_tiles : multiply_by_vectors)(call, place, queries, keys, scratch);
   const bool in_a_row = consecutive(keys);
   for (std::int64_t r = 0; r < queries.count; ++r) {
     float* row = scratch.weights + r * kTileKeys;

@@ -88,7 +88,7 @@ void maximise_row(std::int64_t width, const float* row, float* strip) {
 }
 
 /// Adds blocks of weights to the cells of a band: rows of cells through a strip in f32, for the at
-/// most kQueryRows rows that a block has of it, then in f64.
+/// most kMostBlockQueries rows that a block has of it, then in f64.
 class BandSums {
  public:
   BandSums(const WeightsMap& asked, const CellBand& band, const BandScratch& scratch)
@@ -192,8 +192,8 @@ void map_band(const WeightsKernelCall& call, const WeightsMap& asked, const Cell
       sums.begin_tile(keys.position[0], keys.count);
       const std::int64_t end_query = rows.end_element(band.rows.end);
       for (std::int64_t i = rows.first_element(band.rows.begin); i < end_query;) {
-        const QuerySpots queries =
-            take_spots<kQueryRows>(all_queries, sequence.first_query, sequence.q_len, end_query, i);
+        const QuerySpots queries = take_spots<kMostBlockQueries>(
+            all_queries, sequence.first_query, sequence.q_len, end_query, i, call.block_queries());
         if (queries.count == 0) break;
         if (!weigh_block(call, place, queries, keys, scratch)) continue;
         sums.add_block(queries, scratch.weights);

@@ -38,7 +38,7 @@ namespace {
 
 template <std::int64_t kMost>
 void fill_spots(std::int64_t first, std::int64_t end, Spots<kMost>& spots) {
-  spots.count = std::min(end - first, kMost);
+  spots.count = end - first;
   for (std::int64_t i = 0; i < spots.count; ++i) {
     spots.place[i] = spots.position[i] = first + i;
   }
@@ -56,10 +56,10 @@ void for_each_block(const WeightsKernelCall& call, const Panel& panel,
   KeySpots keys;
   QuerySpots queries;
   for (std::int64_t j = begin / kTileKeys * kTileKeys; j < end; j += kTileKeys) {
-    fill_spots(j, sequence.kv_len, keys);
+    fill_spots(j, std::min(j + kTileKeys, sequence.kv_len), keys);
     pack_keys(call, panel.place, keys, scratch);
-    for (std::int64_t i = panel.first_query; i < end_query; i += kQueryRows) {
-      fill_spots(i, end_query, queries);
+    for (std::int64_t i = panel.first_query; i < end_query; i += call.block_queries()) {
+      fill_spots(i, std::min(i + call.block_queries(), end_query), queries);
       body(queries, keys);
     }
   }

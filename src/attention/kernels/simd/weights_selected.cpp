@@ -66,8 +66,9 @@ void select_piece(const WeightsKernelCall& call, const SelectedWeights& asked,
       if (keys.count == 0) break;
       pack_keys(call, place, keys, scratch);
       for (std::int64_t i = piece.queries.begin; i < piece.queries.end;) {
-        const QuerySpots queries = take_spots<kQueryRows>(asked.queries, sequence.first_query,
-                                                          sequence.q_len, piece.queries.end, i);
+        const QuerySpots queries =
+            take_spots<kMostBlockQueries>(asked.queries, sequence.first_query, sequence.q_len,
+                                          piece.queries.end, i, call.block_queries());
         if (queries.count == 0) break;
         if (!weigh_block(call, place, queries, keys, scratch)) continue;
         store_block(asked, place, queries, keys, scratch);
