@@ -24,7 +24,8 @@ struct CacheLayout {
   std::int64_t shared_length = 0;  ///< of the prefix whose blocks are the first sequence's
 };
 
-/// One query against a cache, filled with numbers.
+/// One query against a cache, filled with numbers. Query and out have the cache's type; with int8,
+/// f32.
 class DecodeProblem {
  public:
   DecodeProblem(DType dtype, std::int64_t length, const CacheLayout& layout)
@@ -38,12 +39,13 @@ class DecodeProblem {
     std::normal_distribution<float> normal;
     const auto view = [&](AlignedBuffer<std::byte>& bytes) {
       bytes = AlignedBuffer<std::byte>(rows * kCacheDim * size_of(dtype));
-      for (std::size_t i = 0; i < rows * kCacheDim; ++i) put(bytes, i, normal(random));
+      for (std::size_t i = 0; i < rows * kCacheDim; ++i) put(bytes, dtype, i, normal(random));
       return ConstTensorView(bytes.data(), dtype, sizes);
     };
-    query_.resize(static_cast<std::size_t>(layout.sequences * kQueryHeads * kCacheDim));
-    for (float& x : query_) x = normal(random);
-    out_.resize(query_.size());
+    const auto numbers = static_cast<std::size_t>(layout.sequences * kQueryHeads * kCacheDim);
+    query_ = AlignedBuffer<std::byte>(numbers * size_of(query_dtype()));
+    for (std::size_t i = 0; i < numbers; ++i) put(query_, query_dtype(), i, normal(random));
+    out_ = AlignedBuffer<std::byte>(query_.size());
     cache_.key = view(key_);
     cache_.value = view(value_);
     if (dtype == DType::i8) {
@@ -62,8 +64,9 @@ class DecodeProblem {
   }
 
   void run() {
-    const auto view = [&](auto& x) {
-      return TensorView::of(x.data(), {layout_.sequences, kQueryHeads, 1, kCacheDim});
+    const std::int64_t sizes[] = {layout_.sequences, kQueryHeads, 1, kCacheDim};
+    const auto view = [&](AlignedBuffer<std::byte>& x) {
+      return TensorView(x.data(), query_dtype(), sizes);
     };
     decode(view(query_), cache_, view(out_));
   }
@@ -80,9 +83,11 @@ class DecodeProblem {
   }
 
  private:
-  void put(AlignedBuffer<std::byte>& bytes, std::size_t i, float x) const {
+  DType query_dtype() const { return dtype_ == DType::i8 ? DType::f32 : dtype_; }
+
+  static void put(AlignedBuffer<std::byte>& bytes, DType dtype, std::size_t i, float x) {
     void* data = bytes.data();
-    switch (dtype_) {
+    switch (dtype) {
       case DType::bf16:
         static_cast<bfloat16*>(data)[i] = bfloat16(x);
         return;
@@ -100,8 +105,8 @@ class DecodeProblem {
   std::int64_t length_;
   CacheLayout layout_;
   DType dtype_;
-  AlignedBuffer<std::byte> key_, value_;
-  std::vector<float> query_, out_, scales_;
+  AlignedBuffer<std::byte> key_, value_, query_, out_;
+  std::vector<float> scales_;
   std::vector<std::int32_t> table_;
   KeyValueCache cache_;
 };

@@ -122,6 +122,10 @@ const std::string& vector_instruction_set() { return choice().vectors; }
 
 const tiles::TileUnit* tile_unit() { return unit_in_use().load(std::memory_order_relaxed); }
 
+bool uses_bf16_dots() {
+  return choice().unit != nullptr && tile_unit() != nullptr && tiles::dot_offer().unit != nullptr;
+}
+
 std::string reason_for_tile_unit() {
   if (const tiles::UnitOffer* offer = unit_offer(instruction_set())) return offer->reason;
   std::string reasons;

@@ -27,6 +27,9 @@ const tiles::TileUnit* tile_unit();
 /// Why it is there, or is not.
 std::string reason_for_tile_unit();
 
+/// Whether vector kernels may multiply bf16 in pairs beside it, by AVX512-BF16.
+bool uses_bf16_dots();
+
 /// For tests, which prove the tile kernels where there is no tile unit: another one is used while
 /// this lives. Not while a kernel runs.
 class TileUnitForTest {

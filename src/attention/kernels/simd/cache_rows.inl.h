@@ -107,6 +107,16 @@ HWY_INLINE void sum_lanes(const V* vectors, float* sums) {
   for (int i = 0; i < kAccumulators; i += 4) sum_lanes_of_four(vectors + i, sums + i);
 }
 
+/// scores [kRows, kAccumulators / kRows] = the sums of the lanes of as many accumulators.
+template <int kRows>
+HWY_INLINE void store_sums(const V* acc, float* scores, std::int64_t score_stride) {
+  constexpr int kKeys = kAccumulators / kRows;
+  alignas(64) float sums[kAccumulators];
+  sum_lanes(acc, sums);
+  HWY_UNROLL(16)
+  for (int a = 0; a < kAccumulators; ++a) scores[a / kKeys * score_stride + a % kKeys] = sums[a];
+}
+
 /// scores[r][j] = queries row r . keys[j] for kRows rows (`query_stride` apart) and groups of
 /// kKeys keys. An element is one chain of multiply-adds in each lane over the row in order,
 /// whatever kRows is.
@@ -145,10 +155,7 @@ class DotGroups {
       const std::int64_t rest = dim_ - i;
       add_vector(keys, i, acc, [rest](const T* from) HWY_ATTR { return widen_tail(from, rest); });
     }
-    alignas(64) float sums[kAccumulators];
-    sum_lanes(acc, sums);
-    HWY_UNROLL(16)
-    for (int a = 0; a < kAccumulators; ++a) scores[a / kKeys * score_stride + a % kKeys] = sums[a];
+    store_sums<kRows>(acc, scores, score_stride);
   }
 
   HWY_INLINE V query(int r, std::int64_t i) const {

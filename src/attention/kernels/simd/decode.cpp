@@ -22,7 +22,7 @@
 // Highway wants this order.
 #include <hwy/highway.h>
 
-#include "attention/kernels/simd/cache_rows.inl.h"
+#include "attention/kernels/simd/paired_rows.inl.h"
 #include "attention/kernels/simd/rows.inl.h"
 
 // What the kernels of every instruction set share.
@@ -36,6 +36,7 @@ struct DecodeKernelCall {
   const DecodeArguments& arguments;
   CacheRows cache_rows;
   const DecodeRows& rows;
+  bool in_pairs;  ///< products are of pairs of bf16 (paired_rows.inl.h)
 };
 
 }  // namespace limelight::simd
@@ -110,6 +111,7 @@ template <class T>
 void weigh_row(const KernelCall& kernel, const HeadBlock& block, const CacheTile<T>& tile,
                const float* additions, const PartialRow& partial, float* row) {
   if constexpr (kScaled<T>) multiply_row(kDecodeTile, tile.key_scale, row);
+  if constexpr (kPaired<T>) scale_row(kDecodeTile, kernel.softmax_scale, row);
   finish_scores({block.seen.begin, block.seen.end, additions, kernel.softcap}, 0, kDecodeTile, row,
                 nullptr);
   const float rescale = move_shift(row_maximum(kDecodeTile, row), *partial.state);
@@ -257,6 +259,9 @@ void with_element_of_cache(const DecodeKernelCall& call, const Body& body) {
   // NOLINTBEGIN(bugprone-branch-clone): they differ in the type alone
   switch (call.arguments.cache.key.dtype()) {
     case DType::bf16:
+      if constexpr (kHasPairs) {
+        if (call.in_pairs) return body(PairedBfloat16());
+      }
       return body(bfloat16());
     case DType::f16:
       return body(float16());
@@ -273,14 +278,24 @@ void read_cache(const DecodeKernelCall& call, std::span<const Reading> readings)
                         [&](auto element) { read_cache_of<decltype(element)>(call, readings); });
 }
 
-/// A query, in the order in which the cache is read.
+/// A query of bf16 as it is, with zeros up to whole vectors.
+void copy_query(const ConstTensorView& query, std::int64_t place, std::int64_t dim,
+                std::int64_t width, float* row) {
+  auto* numbers = reinterpret_cast<bfloat16*>(row);
+  std::copy_n(query.data<bfloat16>() + place, dim, numbers);
+  std::fill(numbers + dim, numbers + 2 * width, bfloat16());
+}
+
+/// A query, times softmax_scale and in the order in which the cache is read.
 void load_query(const DecodeKernelCall& call, const Sequence& sequence, std::int64_t head,
                 std::int64_t i) {
   const ConstTensorView& query = call.arguments.query;
   const std::int64_t dim = call.kernel.shape.head_dim;
   float* row = call.rows.query(sequence, call.rows.row_of(head, i));
-  load_row(query.raw(), query.dtype(), row_offset(query, sequence.batch, head, i), dim,
-           call.kernel.softmax_scale, call.kernel.head_width, row);
+  const std::int64_t place = row_offset(query, sequence.batch, head, i);
+  if (call.in_pairs) return copy_query(query, place, dim, call.kernel.head_width, row);
+  load_row(query.raw(), query.dtype(), place, dim, call.kernel.softmax_scale,
+           call.kernel.head_width, row);
   with_element_of_cache(call, [&](auto element) { order_by_pairs<decltype(element)>(dim, row); });
 }
 
@@ -341,6 +356,13 @@ HWY_EXPORT(read_cache);
 HWY_EXPORT(load_query);
 HWY_EXPORT(merge_row);
 
+/// Where all is bf16: an out of more digits would show how weights are rounded.
+bool in_pairs(const DecodeArguments& arguments) {
+  const auto is_bf16 = [](const auto& view) { return view.dtype() == DType::bf16; };
+  return uses_bf16_dots() && is_bf16(arguments.query) && is_bf16(arguments.cache.key) &&
+         is_bf16(arguments.out);
+}
+
 }  // namespace
 
 void decode(const DecodeCall& call) {
@@ -351,7 +373,8 @@ void decode(const DecodeCall& call) {
   Scratch scratch(rows.floats());
   rows.take(scratch);
   const CacheRows cache(call.arguments.cache, shape);
-  const DecodeKernelCall kernel_call = {kernel, call.arguments, cache, rows};
+  const DecodeKernelCall kernel_call = {kernel, call.arguments, cache, rows,
+                                        in_pairs(call.arguments)};
 
   /// body(sequence, head, i) for every row.
   const auto for_each_row = [&](double work, const auto& body) {
