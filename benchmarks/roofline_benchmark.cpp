@@ -11,6 +11,7 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/atomic_file.h"
@@ -44,13 +45,13 @@ RooflinePoint point_of(const std::string& name, const bench::AttentionExtents& e
   const double flops = extents.flops(backward ? 5 : 2);
   const double bytes = (backward ? kBackwardTensors : kForwardTensors) * sizeof(T) *
                        static_cast<double>(bench::kHeads * extents.length * extents.head_dim);
-  return {name, flops / bytes, flops / seconds};
+  return {name, std::is_same_v<T, bfloat16>, flops / bytes, flops / seconds};
 }
 
 RooflinePoint decode_point(const std::string& name, DType dtype) {
   bench::DecodeProblem problem(dtype, kCacheLength, {});
   const double seconds = bench::measure([&] { problem.run(); }).fastest;
-  return {name, problem.flops() / problem.bytes(), problem.flops() / seconds};
+  return {name, dtype == DType::bf16, problem.flops() / problem.bytes(), problem.flops() / seconds};
 }
 
 bench::RooflineCeilings measure_ceilings() {
@@ -82,7 +83,7 @@ void print_points(const bench::RooflineCeilings& ceilings,
   fmt::print("{:<20} {:>10} {:>12} {:>10}\n", "", "FLOP/byte", "GFLOP/s", "of roof");
   for (const RooflinePoint& point : points) {
     fmt::print("{:<20} {:>10.1f} {:>12.1f} {:>8.0f} %\n", point.name, point.intensity,
-               point.rate / 1e9, 100 * point.rate / ceilings.roof(point.intensity));
+               point.rate / 1e9, 100 * point.share_of(ceilings));
   }
 }
 
@@ -93,7 +94,7 @@ int main(int argc, char** argv) {
   const bench::RooflineCeilings ceilings = measure_ceilings();
   const std::vector<RooflinePoint> points = measure_points();
   const std::string machine =
-      fmt::format("{}, {}, {} threads", cpu_name(), bench::instruction_set(), bench::all_threads());
+      fmt::format("{}, {}, {} threads", cpu_name(), instruction_set(), bench::all_threads());
   fmt::print("Roofline of {}: {:.1f} GB/s, {:.0f} GFLOP/s\n", machine, ceilings.bytes / 1e9,
              ceilings.fastest_products() / 1e9);
   print_points(ceilings, points);

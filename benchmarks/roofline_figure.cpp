@@ -155,12 +155,11 @@ class Figure {
     document_.text(kListLeft + 16, row, TextAnchor::end, number, kSmall);
     document_.text(kListLeft + 22, row, TextAnchor::start, point.name);
     document_.text(kWidth - 12, row, TextAnchor::end,
-                   fmt::format("{:.0f} %", 100 * point.rate / ceilings_.roof(point.intensity)));
+                   fmt::format("{:.0f} %", 100 * point.share_of(ceilings_)));
   }
   std::string figures_of(const RooflinePoint& point) const {
     return fmt::format("{}: {:.1f} GFLOP/s, {:.1f} FLOP/byte, {:.0f} % of the roof", point.name,
-                       point.rate / 1e9, point.intensity,
-                       100 * point.rate / ceilings_.roof(point.intensity));
+                       point.rate / 1e9, point.intensity, 100 * point.share_of(ceilings_));
   }
   std::string description() const {
     std::string all;

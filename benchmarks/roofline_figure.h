@@ -13,15 +13,20 @@ struct RooflineCeilings {
   double tiles = 0;          ///< bf16, in FLOP/s; 0 where there are none
 
   double fastest_products() const { return std::max(multiply_adds, tiles); }
-  /// The most FLOP/s that so many FLOP for each byte allow.
-  double roof(double intensity) const { return std::min(intensity * bytes, fastest_products()); }
 };
 
 /// A measured call.
 struct RooflinePoint {
   std::string name;
+  bool in_bf16;      ///< products may be the tile unit's
   double intensity;  ///< FLOP for each byte that comes from memory or goes there
   double rate;       ///< FLOP/s
+
+  /// Of the most FLOP/s that its products and so many FLOP for each byte allow.
+  double share_of(const RooflineCeilings& ceilings) const {
+    const double products = in_bf16 ? ceilings.fastest_products() : ceilings.multiply_adds;
+    return rate / std::min(intensity * ceilings.bytes, products);
+  }
 };
 
 /// The points under the roof, both axes logarithmic, as one SVG file: text as text, nothing loaded,
