@@ -6,11 +6,12 @@
 
 namespace limelight::amx {
 
-// Fused attention in bf16 on tiles, with every option: the products are taken by the tile unit,
-// which sums in f32, and what stands between them by vectors in f32. Scores are scaled after the
-// product, so that no input is rounded. Weights are rounded to bf16 for the second product; their
-// sum is not. In the backward, weights and gradients of scores are rounded for the products that
-// give the gradients of query, key and value. The gradient of bias is the vector kernels'.
+// Fused attention in bf16 on tiles, with every option: the products are taken by a tile unit (AMX,
+// or what AVX512-BF16 makes of vectors), which sums in f32, and what stands between them by vectors
+// in f32. Scores are scaled after the product, so that no input is rounded. Weights are rounded to
+// bf16 for the second product; their sum is not. In the backward, weights and gradients of scores
+// are rounded for the products that give the gradients of query, key and value. The gradient of
+// bias is the vector kernels'.
 //
 // A row has the same bits whatever the number of threads, whatever stands around it in the batch,
 // whatever strides its memory has, and whether its keys come as past or as new.
