@@ -56,12 +56,6 @@ HWY_INLINE Pairs same_pair(const bfloat16* from) {
   std::memcpy(&pair, from, sizeof(pair));
   return _mm512_set1_epi32(pair);
 }
-/// The one at `from`, and 0.
-HWY_INLINE Pairs one_of_pair(const bfloat16* from) {
-  std::uint16_t one;
-  std::memcpy(&one, from, sizeof(one));
-  return _mm512_set1_epi32(one);
-}
 
 /// sum + both products of each lane (VDPBF16PS), which has an intrinsic only where all around it is
 /// compiled for AVX512-BF16 as well.

@@ -95,6 +95,7 @@ struct ContextSum<kRows, PairedBfloat16> {
     alignas(64) bfloat16 rounded[kRows * kDecodeTile];
     for (int r = 0; r < kRows; ++r) {
       narrow_row(weights + r * weight_stride, count, 1, rounded + r * kDecodeTile);
+      if (count % 2 != 0) rounded[r * kDecodeTile + count] = bfloat16();
     }
     std::int64_t i = 0;
     add_strips<kAccumulators / kRows / 2>(i, rounded, ahead);
@@ -126,33 +127,29 @@ struct ContextSum<kRows, PairedBfloat16> {
       const PairedBfloat16* from = values[j] + i + v * kPairNumbers;
       return kTail ? load_pairs(from, dim - i) : load_pairs(from);
     };
-    const auto add_pair = [&](std::int64_t j, const auto& odd, const auto& weight) HWY_ATTR {
+    // Of key j and a second one, `odd`.
+    const auto add_pair = [&](std::int64_t j, const auto& odd) HWY_ATTR {
+      Pairs weight[kRows];
+      HWY_UNROLL(4)
+      for (int r = 0; r < kRows; ++r) weight[r] = same_pair(rounded + r * kDecodeTile + j);
       ahead.ask(kVectors * kPairNumbers);
       HWY_UNROLL(8)
       for (int v = 0; v < kVectors; ++v) {
         const WovenPairs pairs = weave_pairs(numbers(j, v), odd(v));
         HWY_UNROLL(4)
         for (int r = 0; r < kRows; ++r) {
-          acc[r][v].lower = add_dots(weight(r), pairs.lower, acc[r][v].lower);
-          acc[r][v].upper = add_dots(weight(r), pairs.upper, acc[r][v].upper);
+          acc[r][v].lower = add_dots(weight[r], pairs.lower, acc[r][v].lower);
+          acc[r][v].upper = add_dots(weight[r], pairs.upper, acc[r][v].upper);
         }
       }
     };
     std::int64_t j = 0;
     for (; j + 2 <= count; j += 2) {
-      Pairs weight[kRows];
-      HWY_UNROLL(4)
-      for (int r = 0; r < kRows; ++r) weight[r] = same_pair(rounded + r * kDecodeTile + j);
       ahead.ask(kVectors * kPairNumbers);
-      add_pair(
-          j, [&](int v) HWY_ATTR { return numbers(j + 1, v); },
-          [&](int r) HWY_ATTR { return weight[r]; });
+      add_pair(j, [&](int v) HWY_ATTR { return numbers(j + 1, v); });
     }
-    if (j < count) {
-      add_pair(
-          j, [](int) HWY_ATTR { return _mm512_setzero_si512(); },
-          [&](int r) HWY_ATTR { return one_of_pair(rounded + r * kDecodeTile + j); });
-    }
+    // A last one without a second: zeros, since 0 times what stands there might not be 0.
+    if (j < count) add_pair(j, [](int) HWY_ATTR { return _mm512_setzero_si512(); });
     HWY_UNROLL(4)
     for (int r = 0; r < kRows; ++r) {
       HWY_UNROLL(8)
