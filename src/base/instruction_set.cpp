@@ -12,6 +12,8 @@
 namespace limelight {
 namespace {
 
+constexpr const char* kAvx512 = "avx512";
+
 /// An instruction set that has a tile unit, if the processor offers it.
 struct UnitSet {
   const char* name;
@@ -54,7 +56,8 @@ std::vector<std::string> available_vector_sets() {
 struct Choice {
   std::string name;
   std::string vectors;
-  const tiles::TileUnit* unit;
+  const tiles::TileUnit* unit = nullptr;
+  bool multiplies_pairs = false;  ///< of bf16, by vectors
 };
 
 Choice choose() {
@@ -67,9 +70,12 @@ Choice choose() {
                 ", which this processor has, got \"" + wanted + "\"" +
                 (offer ? ": " + offer->reason : ""));
   }
-  if (offer) return {wanted, available_vector_sets().front(), offer->unit};
+  if (offer) {
+    const std::string vectors = available_vector_sets().front();
+    return {wanted, vectors, offer->unit, vectors == kAvx512 && tiles::dot_offer().unit != nullptr};
+  }
   leave_only(wanted);
-  return {wanted, wanted, nullptr};
+  return {.name = wanted, .vectors = wanted};
 }
 
 const Choice& choice() {
@@ -89,7 +95,7 @@ std::string name_of_target(std::int64_t target) {
   switch (target) {
 #if HWY_ARCH_X86
     case HWY_AVX3:
-      return "avx512";
+      return kAvx512;
     case HWY_AVX2:
       return "avx2";
     case HWY_SSE4:
@@ -122,9 +128,7 @@ const std::string& vector_instruction_set() { return choice().vectors; }
 
 const tiles::TileUnit* tile_unit() { return unit_in_use().load(std::memory_order_relaxed); }
 
-bool uses_bf16_dots() {
-  return choice().unit != nullptr && tile_unit() != nullptr && tiles::dot_offer().unit != nullptr;
-}
+bool uses_bf16_dots() { return choice().multiplies_pairs && tile_unit() != nullptr; }
 
 std::string reason_for_tile_unit() {
   if (const tiles::UnitOffer* offer = unit_offer(instruction_set())) return offer->reason;
