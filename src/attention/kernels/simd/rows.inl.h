@@ -13,6 +13,7 @@
 #include "attention/kernels/simd/kernel_call.h"
 #include "attention/kernels/simd/narrow.inl.h"
 #include "attention/kernels/simd/small_product.inl.h"
+#include "attention/kernels/simd/transpose.inl.h"
 #include "attention/kernels/simd/widen.inl.h"
 #include "attention/softmax_state.h"
 
@@ -85,15 +86,30 @@ inline void load_key(const KeySource& source, const Sequence& sequence, std::int
   load_row(view.raw(), view.dtype(), offset, view.size(3), 1, width, row);
 }
 
-/// Keys (or values) key_at(0) to key_at(count - 1) of a head as [dim, kTileKeys], beyond them
-/// zeros. `rows` is memory for kLaneMultiple rows of `width`. Returns whether all are finite.
+/// `dim` numbers of kLaneMultiple rows of `width` become as many lines, kTileKeys apart.
+inline void transpose_to_lines(const float* rows, std::int64_t width, std::int64_t dim,
+                               float* lines) {
+  std::int64_t d = 0;
+  for (; d + 4 <= dim; d += 4) {
+    for (std::int64_t j = 0; j < kLaneMultiple; j += 4) {
+      transpose_numbers(rows + j * width + d, width, lines + d * kTileKeys + j, kTileKeys);
+    }
+  }
+  for (; d < dim; ++d) {
+    for (std::int64_t j = 0; j < kLaneMultiple; ++j) lines[d * kTileKeys + j] = rows[j * width + d];
+  }
+}
+
+/// Keys (or values) key_at(0) to key_at(count - 1) of a head as [dim, kTileKeys], beyond them zeros
+/// up to padded(count). `rows` is memory for kLaneMultiple rows of `width`. Returns whether all are
+/// finite.
 template <class KeyAt>
 bool load_keys_transposed(const KeySource& source, const Sequence& sequence, std::int64_t kv_head,
                           const KeyAt& key_at, std::int64_t count, std::int64_t dim,
                           std::int64_t width, float* rows, float* transposed) {
   bool finite = true;
   // Sixteen keys at a time: what is written is a whole cache line.
-  for (std::int64_t j0 = 0; j0 < kTileKeys; j0 += kLaneMultiple) {
+  for (std::int64_t j0 = 0; j0 < count; j0 += kLaneMultiple) {
     for (std::int64_t j = 0; j < kLaneMultiple; ++j) {
       float* row = rows + j * width;
       if (j0 + j < count) {
@@ -103,10 +119,7 @@ bool load_keys_transposed(const KeySource& source, const Sequence& sequence, std
         std::fill_n(row, width, 0.0f);
       }
     }
-    for (std::int64_t d = 0; d < dim; ++d) {
-      float* line = transposed + d * kTileKeys + j0;
-      for (std::int64_t j = 0; j < kLaneMultiple; ++j) line[j] = rows[j * width + d];
-    }
+    transpose_to_lines(rows, width, dim, transposed + j0);
   }
   return finite;
 }
@@ -121,11 +134,11 @@ inline bool load_keys_transposed(const KeySource& source, const Sequence& sequen
                               transposed);
 }
 
-/// The same as [kTileKeys, width].
+/// The same as [padded(count), width].
 inline bool load_keys(const KeySource& source, const Sequence& sequence, std::int64_t kv_head,
                       std::int64_t first, std::int64_t count, std::int64_t width, float* rows) {
   bool finite = true;
-  for (std::int64_t j = 0; j < kTileKeys; ++j) {
+  for (std::int64_t j = 0; j < padded(count); ++j) {
     float* row = rows + j * width;
     if (j < count) {
       load_key(source, sequence, kv_head, first + j, width, row);
