@@ -35,6 +35,18 @@ std::vector<CaseSpec> specs() {
   return all;
 }
 
+/// The same with so many heads that one thread or two take them one by one, and seven pack them all
+/// first.
+std::vector<CaseSpec> batches_of_short() {
+  std::vector<CaseSpec> all = specs();
+  for (CaseSpec& spec : all) {
+    spec.batch = 8;
+    spec.q_len = 37;
+    spec.new_len = 153;
+  }
+  return all;
+}
+
 struct Results {
   ForwardResult forward;
   BackwardResult backward;
@@ -75,6 +87,8 @@ TEST_P(ThreadsTest, AnyNumberGivesTheSameBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Options, ThreadsTest, testing::ValuesIn(specs()), name_of_case);
+INSTANTIATE_TEST_SUITE_P(BatchesOfShort, ThreadsTest, testing::ValuesIn(batches_of_short()),
+                         name_of_case);
 INSTANTIATE_TEST_SUITE_P(SmallOptions, ThreadsTest, testing::ValuesIn(option_specs()),
                          name_of_case);
 

@@ -233,46 +233,24 @@ namespace {
 HWY_EXPORT(pack_strip);
 HWY_EXPORT(forward_task);
 
-/// The packed keys and values of all heads of all sequences, one strip after the other.
-class PackedHeads {
- public:
-  explicit PackedHeads(const TileCall& call)
-      : call_(call), order_(call, kStripKeys), keys_of_all_(order_.tiles() * kStripKeys) {}
-
-  /// Of keys, values and one byte a strip.
-  std::int64_t floats() const {
-    return keys_of_all_ * (call_.head_width + call_.value_width) / 2 + simd::padded(order_.tiles());
-  }
-  void take(Scratch& scratch) {
-    keys_ = take_bf16(scratch, keys_of_all_ * call_.head_width);
-    values_ = take_bf16(scratch, keys_of_all_ * call_.value_width);
-    finite_ = reinterpret_cast<bool*>(scratch.take(simd::padded(order_.tiles())));
-  }
-
-  PackedHead of(const Sequence& sequence, std::int64_t kv_head) const {
-    const std::int64_t strip = order_.first_tile(sequence, kv_head);
-    return {keys_ + strip * kStripKeys * call_.head_width,
-            values_ + strip * kStripKeys * call_.value_width, finite_ + strip};
-  }
-
- private:
-  const TileCall& call_;
-  simd::TileOrder order_;
-  std::int64_t keys_of_all_;
-  bfloat16* keys_ = nullptr;
-  bfloat16* values_ = nullptr;
-  bool* finite_ = nullptr;
-};
-
 /// What pack_and_attend() is told of these kernels.
 struct Forward {
   using Call = TileCall;
-  using PackedHeads = amx::PackedHeads;
   using Scratch = ForwardScratch;
   using Block = ForwardTask;
   static constexpr std::int64_t kTileKeys = kStripKeys;
   static constexpr std::int64_t kQueryRows = amx::kQueryRows;
   static constexpr std::int64_t kTaskRows = amx::kTaskRows;
+
+  /// Of a strip's keys, its values, and one byte.
+  static std::int64_t tile_floats(const TileCall& call) {
+    return kStripKeys * (call.head_width + call.value_width) / 2 + simd::kLaneMultiple;
+  }
+  static PackedHead packed_head(const TileCall& call, float* memory, std::int64_t strips) {
+    auto* keys = reinterpret_cast<bfloat16*>(memory);
+    bfloat16* values = keys + strips * kStripKeys * call.head_width;
+    return {keys, values, reinterpret_cast<bool*>(values + strips * kStripKeys * call.value_width)};
+  }
 };
 
 }  // namespace

@@ -213,46 +213,23 @@ HWY_EXPORT(pack_tile);
 HWY_EXPORT(forward_task);
 HWY_EXPORT(compiled_target);
 
-/// The packed keys and values of all heads of all sequences, one tile after the other.
-class PackedHeads {
- public:
-  explicit PackedHeads(const KernelCall& call)
-      : call_(call), order_(call, kTileKeys), tiles_(order_.tiles()) {}
-
-  /// Of keys, values and one byte a tile.
-  std::int64_t floats() const {
-    return tiles_ * kTileKeys * (call_.shape.head_dim + call_.value_width) + padded(tiles_);
-  }
-  void take(Scratch& scratch) {
-    keys_ = scratch.take(tiles_ * kTileKeys * call_.shape.head_dim);
-    values_ = scratch.take(tiles_ * kTileKeys * call_.value_width);
-    finite_ = reinterpret_cast<bool*>(scratch.take(padded(tiles_)));
-  }
-
-  PackedHead of(const Sequence& sequence, std::int64_t kv_head) const {
-    const std::int64_t tile = order_.first_tile(sequence, kv_head);
-    return {keys_ + tile * kTileKeys * call_.shape.head_dim,
-            values_ + tile * kTileKeys * call_.value_width, finite_ + tile};
-  }
-
- private:
-  const KernelCall& call_;
-  TileOrder order_;
-  std::int64_t tiles_;
-  float* keys_ = nullptr;
-  float* values_ = nullptr;
-  bool* finite_ = nullptr;
-};
-
 /// What pack_and_attend() is told of these kernels.
 struct Forward {
   using Call = KernelCall;
-  using PackedHeads = simd::PackedHeads;
   using Scratch = ForwardScratch;
   using Block = ForwardBlock;
   static constexpr std::int64_t kTileKeys = simd::kTileKeys;
   static constexpr std::int64_t kQueryRows = simd::kQueryRows;
   static constexpr std::int64_t kTaskRows = simd::kTaskRows;
+
+  /// Of a tile's keys, its values, and one byte.
+  static std::int64_t tile_floats(const KernelCall& call) {
+    return kTileKeys * (call.shape.head_dim + call.value_width) + kLaneMultiple;
+  }
+  static PackedHead packed_head(const KernelCall& call, float* memory, std::int64_t tiles) {
+    float* values = memory + tiles * kTileKeys * call.shape.head_dim;
+    return {memory, values, reinterpret_cast<bool*>(values + tiles * kTileKeys * call.value_width)};
+  }
 };
 
 }  // namespace
