@@ -157,6 +157,7 @@ class FusedForward {
   const Attend& attend_;
 };
 
+/// A FusedForward, run.
 template <class Forward, class Pack, class Attend>
 void pack_and_attend(const typename Forward::Call& call, const ForwardArguments& arguments,
                      const AttentionOptions& options, const Pack& pack, const Attend& attend) {
