@@ -18,7 +18,8 @@ namespace limelight {
 //
 // Results are f32 or f64. Computed in f64 where query or the result is f64, else in f32: with s the
 // largest sum of |query * key| * scale of a score and u = 2^-24, each weight is within 8 u (5 + s)
-// of exact, relatively, given an exact lse, and as much again for an lse in f32.
+// of exact, relatively, given an exact lse, and as much again for an lse in f32. (In bf16, where
+// the processor has AMX or AVX512-BF16, numbers below 2^-126 count as 0 in a score.)
 //
 // A weight's bits depend on its own query, key, lse and options alone. Means, sums and entropies
 // are added in an order that the call's extents fix. So all have the same bits for any number of

@@ -1,7 +1,8 @@
 // Tiles multiplied by vectors: AVX512-BF16 has an instruction (VDPBF16PS) that adds the products of
-// 16 pairs of bf16 to 16 sums in f32, twice the multiply-adds of an instruction in f32. The only
-// file with it; compiled whatever the rest of the program is compiled for, and run only where
-// dot_offer() says so.
+// 16 pairs of bf16 to 16 sums in f32, twice the multiply-adds of an instruction in f32. Compiled
+// whatever the rest of the program is compiled for, and run only where dot_offer() says so.
+// (Decoding multiplies a cache's rows by it where they lie:
+// attention/kernels/simd/dot_pairs.inl.h.)
 //
 // A pair is one rounding of each of its products: the odd depth is added, then the even one (Intel
 // SDM volume 2, "VDPBF16PS", section Operation). Denormals count as 0, as on a tile unit.
@@ -78,6 +79,8 @@ void multiply_rows(const BlockProduct& product, int row_tile, std::int64_t first
   }
 }
 
+/// What is done beside the products comes between two rows of tiles: among them it would send their
+/// sums to memory and back.
 template <int kColumnTiles>
 void multiply_columns(const BlockProduct& product, const Beside& beside) {
   constexpr int kBlockRows = kSumVectors / kColumnTiles;
